@@ -1,0 +1,1 @@
+"""Trains. Imports torch where it must; knows nothing of Optuna or MLflow."""

@@ -1,0 +1,18 @@
+"""Errors that a person who uses the product can act on."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """What the user gave (a file, a field, a flag) is wrong; the message is meant for them."""
+
+
+def unknown(what: str, found: object, exist: Iterable[str]) -> str:
+    """The message for a name that does not exist: what was found, what was perhaps meant, what there is."""
+    there = sorted(exist)
+    close = difflib.get_close_matches(str(found), there, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return f"unknown {what} {found!r}.{hint} There are: {', '.join(there) or 'none'}"

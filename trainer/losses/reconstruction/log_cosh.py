@@ -1,0 +1,14 @@
+"""log cosh: r^2 / 2 for small residuals, |r| - log 2 for large ones, smooth everywhere."""
+
+import math
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from trainer.config import LossConfig
+
+
+def loss(residual: Tensor, config: LossConfig) -> Tensor:
+    """Elementwise log(cosh(r)), written so that it cannot overflow; (n, D) to (n, D)."""
+    size = residual.abs()
+    return size + F.softplus(-2.0 * size) - math.log(2.0)

@@ -1,0 +1,180 @@
+"""One member: a model, its loss and its optimiser."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trainer import weighting
+from trainer.config import LossConfig, ModelConfig, TrainingConfig
+from trainer.losses import reconstruction
+from trainer.losses.contrastive import info_nce
+from trainer.losses.focal import focal
+from trainer.losses.gate import gate_regularisation
+from trainer.models.dropout import set_generator
+from trainer.models.gated_fusion import GatedFusion, Output
+from trainer.models.gates import DialogueGate
+from trainer.tensors import Batch, TensorData
+
+INIT_STREAM, ORDER_STREAM, DROPOUT_STREAM = 0, 1, 2
+
+
+def stream_seed(seed: int, stream: int) -> int:
+    """An independent 63-bit seed for one use of randomness, derived from the member's seed."""
+    return int(np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)[0] >> 1)
+
+
+class Member:
+    """Trains one LossConfig. Everything random in it comes from `seed` and from streams of its own."""
+
+    def __init__(
+        self,
+        config: LossConfig,
+        data: TensorData,
+        model: ModelConfig,
+        training: TrainingConfig,
+        seed: int,
+        steps_per_epoch: int,
+    ) -> None:
+        self.config, self.data, self.training = config, data, training
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stream_seed(seed, INIT_STREAM))
+            self.model = GatedFusion(data.widths, data.n_classes, model, data.context).to(data.device)
+        self.generator = torch.Generator(data.device).manual_seed(stream_seed(seed, DROPOUT_STREAM))
+        set_generator(self.model, self.generator)
+        self.weighting = weighting.make(config).to(data.device)
+        self.reconstruction = reconstruction.make(config)
+        self.class_weights = data.class_weights() if config.class_weights == "balanced" else None
+        self.parameters = list(self.model.parameters())
+        learned = list(self.weighting.parameters())
+        groups = [{"params": self.parameters, "weight_decay": training.weight_decay}]
+        if learned:
+            groups.append({"params": learned, "weight_decay": 0.0})
+        self.optimizer = torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
+        self.steps_per_epoch = steps_per_epoch
+        self.steps = 0
+        self.log = StepLog()
+
+    def step(self, batch: Batch) -> None:
+        """One optimiser step on one batch."""
+        self.model.train()
+        self.weighting.train()
+        x, labels = self.data.x[batch.rows], self.data.labels[batch.rows]
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.training.amp and x.is_cuda):
+            out = self.model(x, batch.lengths)
+        parts = self.terms(out, x, labels)
+        terms = dict(parts)
+        terms["reconstruction"] = terms.pop("reconstruction_global") + terms.pop("reconstruction_inter")
+        total, weights = self.weighting(terms, self.steps / self.steps_per_epoch)
+        every = self.training.conflict_every
+        if every and self.steps % every == 0:
+            self.log.conflicts.append(self._conflict(terms, weights))
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip_norm)
+        rate = self.training.learning_rate * rate_factor(
+            self.steps, self.steps_per_epoch * self.training.epochs, self.training.schedule
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.steps += 1
+        self.log.add(total, norm, parts, weights, rate)
+
+    def terms(self, out: Output, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """The unweighted terms of the loss; x (n, D), labels (n,). Unlabelled rows count in reconstruction only."""
+        config = self.config
+        terms = {
+            "classification": focal(out.logits, labels, config.focal_gamma, self.class_weights),
+            "reconstruction_global": self.reconstruction(out.reconstruction_global - x),
+            "reconstruction_inter": self.reconstruction(out.reconstruction_inter - x),
+        }
+        gates = [out.gates[name] for name in DialogueGate.NAMES]
+        z, z_inter = out.z, out.z_inter
+        if not self.data.fully_labelled:
+            # Without a label a row takes part in the reconstruction and in nothing else.
+            known = labels >= 0
+            gates, z, z_inter = [gate[known] for gate in gates], z[known], z_inter[known]
+        terms["gate"] = gate_regularisation(gates)
+        if config.contrastive_weight > 0:
+            terms["contrastive"] = info_nce(z, z_inter, config.contrastive_temperature)
+        return terms
+
+    def _conflict(self, terms: dict[str, Tensor], weights: dict[str, Tensor | float]) -> Tensor:
+        """Cosine between the gradients of classification and reconstruction on the shared encoders, and the
+        effective weight: the ratio of their norms with the weights in force. Two numbers, NaN where undefined."""
+        shared = self.model.shared_parameters()
+        grads = []
+        for name in ("classification", "reconstruction"):
+            parts = torch.autograd.grad(terms[name], shared, retain_graph=True, allow_unused=True)
+            grads.append(
+                torch.cat(
+                    [
+                        (torch.zeros_like(p) if g is None else g).flatten()
+                        for g, p in zip(parts, shared, strict=True)
+                    ]
+                )
+            )
+        norm_c, norm_r = grads[0].norm(), grads[1].norm()
+        nan = torch.full_like(norm_c, math.nan)
+        cosine = torch.where(norm_c * norm_r > 0, grads[0] @ grads[1] / (norm_c * norm_r), nan)
+        scale = weights.get("reconstruction", 0.0) / weights.get("classification", 1.0)
+        effective = torch.where(norm_c > 0, norm_r / norm_c * scale, nan)
+        return torch.stack([cosine, effective]).detach()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on exactly where this member stands; tensors and plain numbers only."""
+        return {
+            "model": self.model.state_dict(),
+            "weighting": self.weighting.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "steps": self.steps,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.weighting.load_state_dict(state["weighting"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"].cpu())
+        self.steps = int(state["steps"])
+
+
+class StepLog:
+    """What the steps of one epoch left behind; kept on the device until the epoch ends."""
+
+    def __init__(self) -> None:
+        self.rows: list[Tensor] = []
+        self.weights: list[dict[str, Tensor | float]] = []
+        self.conflicts: list[Tensor] = []
+        self.names: list[str] = []
+        self.rate = math.nan
+
+    def add(
+        self,
+        total: Tensor,
+        norm: Tensor,
+        terms: dict[str, Tensor],
+        weights: dict[str, Tensor | float],
+        rate: float,
+    ) -> None:
+        self.names = ["total", "norm", *terms]
+        self.rows.append(
+            torch.stack([total.detach().float(), norm.float(), *(t.detach() for t in terms.values())])
+        )
+        self.weights.append({n: w.detach() if isinstance(w, Tensor) else w for n, w in weights.items()})
+        self.rate = rate
+
+
+def rate_factor(step: int, total: int, schedule: str) -> float:
+    """Learning rate at a step as a share of its peak: a tenth of linear warm-up, then cosine to 0; or 1 throughout."""
+    if schedule == "constant":
+        return 1.0
+    warm = max(1, total // 10)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1.0 + math.cos(math.pi * (step - warm) / max(1, total - warm)))

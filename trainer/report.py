@@ -1,0 +1,104 @@
+"""What is measured in an epoch, under the names that MLflow, study files and `status` use.
+
+loss/<term>        unweighted, training mode, mean over the steps
+weighted/<term>    the same times the weight in force; weighted/total is what the optimiser sees
+weight/<term>      the weight in force
+train/, val/       yardsticks in evaluation mode; val_f1/<class> per class
+gap/<yardstick>    train minus validation
+grad/              norm before clipping; conflict with the reconstruction
+gate/              mean and share saturated, on the validation rows
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from trainer.member import StepLog
+from trainer.scores import Scores
+
+EXPLOSION = 10.0
+"""A step explodes when its gradient norm is over this many times the running median of the epoch so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """One member after one epoch."""
+
+    member: int
+    """position of the member's config in the population as it was started"""
+    epoch: int
+    """1 for the first"""
+    metrics: dict[str, float]
+    diverged: str | None
+    """why the member cannot go on: which loss was not finite; None while all is well"""
+
+
+def step_metrics(log: StepLog, clip_norm: float) -> tuple[dict[str, float], np.ndarray]:
+    """Metrics of the training steps of one epoch, and the gradient norm of each step (steps,)."""
+    table = torch.stack(log.rows).double().cpu().numpy()
+    columns = dict(zip(log.names, table.T, strict=True))
+    norms = columns.pop("norm")
+    total = columns.pop("total")
+    columns["reconstruction"] = columns["reconstruction_global"] + columns["reconstruction_inter"]
+    weights = {
+        name: np.array([float(step[name]) for step in log.weights])
+        for name in (log.weights[0] if log.weights else {})
+    }
+    metrics = {f"loss/{name}": float(values.mean()) for name, values in columns.items()}
+    metrics |= {f"weight/{name}": float(values.mean()) for name, values in weights.items()}
+    metrics |= {
+        f"weighted/{name}": float((columns[name] * values).mean()) for name, values in weights.items()
+    }
+    metrics["weighted/total"] = float(total.mean())
+    metrics |= gradient_metrics(norms, clip_norm)
+    if log.conflicts:
+        conflicts = torch.stack(log.conflicts).double().cpu().numpy()
+        for name, values in zip(("cosine", "effective_weight"), conflicts.T, strict=True):
+            if np.isfinite(values).any():
+                metrics[f"grad/{name}"] = float(np.nanmean(values))
+    metrics["learning_rate"] = log.rate
+    return metrics, norms
+
+
+def gradient_metrics(norms: np.ndarray, clip_norm: float) -> dict[str, float]:
+    """Mean, deviation, coefficient of variation, maximum, share clipped and explosions of step norms (steps,)."""
+    mean, std = float(norms.mean()), float(norms.std())
+    medians = np.array([np.median(norms[: i + 1]) for i in range(len(norms))])
+    return {
+        "grad/norm_mean": mean,
+        "grad/norm_std": std,
+        "grad/norm_cv": std / mean if mean > 0 else 0.0,
+        "grad/norm_max": float(norms.max()),
+        "grad/clipped_share": float((norms > clip_norm).mean()),
+        "grad/explosions": float((norms > EXPLOSION * medians).sum()),
+    }
+
+
+def score_metrics(train: Scores, validation: Scores, label_names: tuple[str, ...]) -> dict[str, float]:
+    """Yardsticks, gaps, per-class F1 and gates under their names."""
+    metrics = {f"train/{name}": value for name, value in train.values.items()}
+    metrics |= {f"val/{name}": value for name, value in validation.values.items()}
+    metrics |= {
+        f"gap/{n}": train.values[n] - validation.values[n] for n in ("cross_entropy", "mse", "weighted_f1")
+    }
+    metrics |= class_metrics("val_f1", validation, label_names)
+    metrics |= {f"gate/{name}": value for name, value in validation.gates.items()}
+    return metrics
+
+
+def class_metrics(prefix: str, scores: Scores, label_names: tuple[str, ...]) -> dict[str, float]:
+    """F1 of each class as `<prefix>/<class>`."""
+    return {f"{prefix}/{name}": f1 for name, f1 in zip(label_names, scores.class_f1, strict=True)}
+
+
+def divergence(metrics: dict[str, float]) -> str | None:
+    """Why these metrics cannot come from a healthy member, or None: a loss or a yardstick is not finite."""
+    bad = [
+        n
+        for n, v in metrics.items()
+        if n.startswith(("loss/", "weighted/", "train/", "val/")) and not np.isfinite(v)
+    ]
+    return f"not finite: {', '.join(bad)}" if bad else None

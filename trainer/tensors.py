@@ -1,0 +1,141 @@
+"""A data set as standardised tensors on a device, and the order in which its rows are trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trainer.config import ModelConfig
+from trainer.data import Dataset
+
+TRAIN, VALIDATION, TEST = 0, 1, 2
+LONGEST_SEQUENCE = 128
+"""Longer dialogues are cut into windows of so many rows: it bounds memory, and context reaches that far at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows that are processed together: rows (n,) on the device; lengths (S,) on the CPU, summing to n."""
+
+    rows: Tensor
+    lengths: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class TensorData:
+    """A Dataset ready for training. n rows, D features, C classes."""
+
+    x: Tensor
+    """(n, D) float32, standardised with the statistics of the training rows"""
+    labels: Tensor
+    """(n,) int64, -1 without a label"""
+    mean: Tensor
+    """(D,) float32"""
+    scale: Tensor
+    """(D,) float32"""
+    sequences: tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]
+    """by split: row indices of each dialogue, in order; single rows where there is no context"""
+    widths: tuple[int, ...]
+    """features of each view"""
+    label_names: tuple[str, ...]
+    context: str
+    """none, gru or transformer, resolved"""
+    fully_labelled: bool
+    """whether every training row has a label, which saves masking"""
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.label_names)
+
+    @property
+    def device(self) -> torch.device:
+        return self.x.device
+
+    def class_weights(self) -> Tensor:
+        """(C,) balanced weights: labelled training rows / (classes * rows of the class)."""
+        rows = torch.from_numpy(np.concatenate(self.sequences[TRAIN])).to(self.device)
+        labels = self.labels[rows]
+        counts = torch.bincount(labels[labels >= 0], minlength=self.n_classes).float()
+        return counts.sum() / (self.n_classes * counts.clamp(min=1.0))
+
+    def n_rows(self, split: int) -> int:
+        return sum(len(sequence) for sequence in self.sequences[split])
+
+
+def resolve_context(model: ModelConfig, data: Dataset) -> str:
+    """`auto` means a GRU where rows belong to dialogues."""
+    if model.context == "auto":
+        return "none" if data.dialogue is None else "gru"
+    return "none" if data.dialogue is None else model.context
+
+
+def to_tensors(data: Dataset, model: ModelConfig, device: str | torch.device = "cpu") -> TensorData:
+    """Standardise with training statistics and move to the device. A constant feature becomes 0."""
+    x = data.matrix()
+    train = data.rows(TRAIN)
+    mean = x[train].mean(axis=0, dtype=np.float64).astype(np.float32)
+    scale = x[train].std(axis=0, dtype=np.float64).astype(np.float32)
+    # A column that is constant up to rounding carries nothing; dividing by its "deviation" would blow rounding up.
+    scale[scale <= 1e-6 * np.maximum(1.0, np.abs(mean))] = 1.0
+    context = resolve_context(model, data)
+    return TensorData(
+        x=torch.from_numpy((x - mean) / scale).to(device),
+        labels=torch.from_numpy(data.labels).to(device),
+        mean=torch.from_numpy(mean),
+        scale=torch.from_numpy(scale),
+        sequences=tuple(_sequences(data, split, context) for split in (TRAIN, VALIDATION, TEST)),  # type: ignore[arg-type]
+        widths=tuple(view.shape[1] for view in data.views.values()),
+        label_names=data.label_names,
+        context=context,
+        fully_labelled=bool((data.labels[train] >= 0).all()),
+    )
+
+
+def _sequences(data: Dataset, split: int, context: str) -> list[np.ndarray]:
+    rows = data.rows(split)
+    if context == "none" or data.dialogue is None:
+        return list(rows[:, None])
+    # A dialogue that spans splits gives one sequence a split, so that context never carries test into train.
+    order = np.argsort(data.dialogue[rows], kind="stable")
+    ids = data.dialogue[rows][order]
+    dialogues = np.split(rows[order], np.flatnonzero(np.diff(ids)) + 1)
+    return [d[i : i + LONGEST_SEQUENCE] for d in dialogues for i in range(0, len(d), LONGEST_SEQUENCE)]
+
+
+def default_batch_size(n_train: int) -> int:
+    """The power of two nearest to a thirtieth of the training rows, 16 to 256: some 30 steps an epoch."""
+    return int(np.clip(2 ** round(np.log2(max(n_train, 1) / 30)), 16, 256))
+
+
+def epoch_batches(data: TensorData, batch_size: int, seed: int, epoch: int) -> list[Batch]:
+    """The batches of one training epoch: shuffled sequences, packed into batches of about `batch_size` rows.
+
+    The order depends on seed and epoch alone, so it needs no state and a resumed run sees the same one.
+    """
+    sequences = data.sequences[TRAIN]
+    order = np.random.default_rng([seed, epoch]).permutation(len(sequences))
+    return _pack([sequences[i] for i in order], batch_size, data.device)
+
+
+def evaluation_batches(data: TensorData, split: int, batch_size: int = 4096) -> list[Batch]:
+    """All rows of a split, in order, in large batches."""
+    return _pack(data.sequences[split], batch_size, data.device)
+
+
+def _pack(sequences: list[np.ndarray], batch_size: int, device: torch.device) -> list[Batch]:
+    """Near-equal batches: a last batch of a few rows would be a step as large as the others, but noisier."""
+    lengths = np.array([len(sequence) for sequence in sequences])
+    total = int(lengths.sum())
+    count = max(1, -(-total // batch_size))
+    middle = np.cumsum(lengths) - lengths / 2
+    which = np.minimum((middle * count / total).astype(int), count - 1)
+    batches = []
+    for i in range(count):
+        start, stop = np.searchsorted(which, [i, i + 1])
+        if start < stop:
+            rows = torch.from_numpy(np.concatenate(sequences[start:stop]))
+            batches.append(Batch(rows.to(device), torch.from_numpy(lengths[start:stop])))
+    return batches

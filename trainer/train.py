@@ -1,0 +1,114 @@
+"""The training loop, readable from top to bottom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from torch import Tensor
+
+from trainer.config import LossConfig, ModelConfig, TrainingConfig
+from trainer.convergence import measures
+from trainer.objective import Objective
+from trainer.population import Population
+from trainer.report import EpochReport
+from trainer.tensors import TensorData
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of one member."""
+
+    config: LossConfig
+    state: Literal["complete", "stopped", "diverged"] = "complete"
+    """complete: trained to its end or to early stopping; stopped: the report's receiver ended it; diverged"""
+    reason: str = ""
+    """why it was not completed"""
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    """each metric by epoch; NaN where an epoch did not measure it"""
+    best_epoch: int = 0
+    """best epoch on validation, from 1; 0 if there was none"""
+    best_value: float = float("nan")
+    """the objective at that epoch"""
+    test: dict[str, float] = field(default_factory=dict)
+    """test scores at the best epoch, measured once, for completed members"""
+    measures: dict[str, float] = field(default_factory=dict)
+    """convergence measures, for completed members"""
+    model: dict[str, Tensor] = field(default_factory=dict)
+    """the model's state at the best epoch, for completed members"""
+    norms: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    """gradient norm of every step, for completed members"""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs trained."""
+        return max((len(curve) for curve in self.curves.values()), default=0)
+
+    def record(self, report: EpochReport) -> None:
+        """Add one epoch to the curves."""
+        for name in [*self.curves, *(name for name in report.metrics if name not in self.curves)]:
+            curve = self.curves.setdefault(name, [math.nan] * (report.epoch - 1))
+            curve.append(report.metrics.get(name, math.nan))
+
+
+Receiver = Callable[[list[EpochReport]], Collection[int]]
+"""Gets the reports of one epoch, returns the positions of the members to stop."""
+
+
+def train(
+    configs: Sequence[LossConfig],
+    data: TensorData,
+    model: ModelConfig,
+    training: TrainingConfig,
+    *,
+    seed: int,
+    objective: Objective | None = None,
+    report: Receiver = lambda reports: (),
+) -> list[Result]:
+    """Train one member a config, side by side; one Result each, in the order of `configs`.
+
+    `report` is called once an epoch with the reports of all living members and says whom to stop. A member whose
+    losses are not finite is stopped here; the others go on.
+    """
+    objective = objective or Objective()
+    population = Population(configs, data, model, training, seed=seed, objective=objective)
+    results = [Result(config) for config in configs]
+
+    while population.alive and population.epoch < training.epochs:
+        reports = population.run_epoch()
+        for r in reports:
+            results[r.member].record(r)
+
+        stop = set(report(reports))
+        going = []
+        for r in reports:
+            result, best = results[r.member], population.best[r.member]
+            result.best_epoch, result.best_value = best.epoch, best.value
+            patience = training.early_stopping
+            if r.diverged:
+                result.state, result.reason = "diverged", f"epoch {r.epoch}: {r.diverged}"
+            elif r.member in stop:
+                result.state, result.reason = "stopped", f"epoch {r.epoch}"
+            elif r.epoch == training.epochs or (patience and r.epoch - best.epoch >= patience):
+                _complete(result, population, r.member, objective)
+            else:
+                going.append(r.member)
+        population.keep(going)
+
+    return results
+
+
+def _complete(result: Result, population: Population, member: int, objective: Objective) -> None:
+    result.norms = np.concatenate(population.norms[member])
+    result.model = population.best[member].state
+    result.test = population.test(member)
+    result.measures = measures(
+        result.curves,
+        result.norms,
+        objective,
+        clip_norm=population.training.clip_norm,
+        budget=population.training.epochs,
+    )

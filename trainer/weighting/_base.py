@@ -1,0 +1,62 @@
+"""What every weighting strategy is."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from trainer.config import LossConfig
+
+TASKS = ("classification", "reconstruction", "contrastive")
+"""Terms that adaptive strategies balance. Gate regularisation is no task: it keeps its weight under every strategy,
+since a term that can reach 0 by itself would be given an ever larger weight."""
+
+
+class Weighting(nn.Module):
+    """Combines the unweighted terms of a step into one loss.
+
+    A module, so that learned weights reach the optimiser through `parameters()` and state that must survive a
+    checkpoint through `state_dict()`: keep it in buffers.
+    """
+
+    def __init__(self, config: LossConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.base: dict[str, float] = {
+            "classification": 1.0,
+            "reconstruction": config.encoder_loss_weight,
+            "gate": config.gate_reg_weight,
+            "contrastive": config.contrastive_weight,
+        }
+        """Weights as configured. A term of weight 0 takes no part in the loss under any strategy."""
+
+    def active(self, terms: Mapping[str, Tensor]) -> list[str]:
+        """The terms that are present and have a weight, in a fixed order."""
+        return [name for name in self.base if name in terms and self.base[name] > 0]
+
+    def tasks(self, terms: Mapping[str, Tensor]) -> list[str]:
+        """The active terms that an adaptive strategy balances."""
+        return [name for name in self.active(terms) if name in TASKS]
+
+    @abstractmethod
+    def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
+        """The weight of each active term. terms: unweighted scalars; progress: epochs trained so far, fractional."""
+
+    def penalty(self, terms: Mapping[str, Tensor]) -> Tensor | None:
+        """What the strategy itself adds to the loss, if anything."""
+        return None
+
+    def end_epoch(self, means: Mapping[str, float]) -> None:
+        """Called after an epoch with the epoch's mean of each unweighted term."""
+
+    def forward(
+        self, terms: Mapping[str, Tensor], progress: float
+    ) -> tuple[Tensor, dict[str, Tensor | float]]:
+        """The total loss (a scalar) and the weights in force."""
+        weights = self.weights(terms, progress)
+        total = torch.stack([terms[name] * weight for name, weight in weights.items()]).sum()
+        extra = self.penalty(terms)
+        return (total if extra is None else total + extra), weights

@@ -1,0 +1,41 @@
+"""Adaptive weights, inverse to a term's running mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from trainer.config import LossConfig
+from trainer.weighting._base import TASKS, Weighting
+
+
+class Strategy(Weighting):
+    """Each task's weight times `m_classification / m_task`, clamped to [1 / ema_range, ema_range].
+
+    m is the exponential running mean of the unweighted term (momentum per step, started at the first value).
+    Classification keeps weight 1, so that the strategy shifts the balance and not the learning rate. This is the
+    recommendation's "inverse to the mean of the last losses, momentum, clamped to a range".
+    """
+
+    means: Tensor
+
+    def __init__(self, config: LossConfig) -> None:
+        super().__init__(config)
+        self.register_buffer("means", torch.full((len(TASKS),), float("nan")))
+
+    def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
+        tasks = self.tasks(terms)
+        index = [TASKS.index(name) for name in tasks]
+        now = torch.stack([terms[name].detach() for name in tasks]).to(self.means)
+        old = self.means[index]
+        momentum = self.config.ema_momentum
+        mean = torch.where(old.isnan(), now, momentum * old + (1 - momentum) * now)
+        if self.training:
+            self.means[index] = mean
+        reach = self.config.ema_range
+        factor = (mean[0] / mean.clamp(min=1e-12)).clamp(1 / reach, reach)
+        balanced = {name: self.base[name] * factor[i] for i, name in enumerate(tasks)}
+        balanced["classification"] = torch.ones_like(factor[0])
+        return {name: balanced.get(name, self.base[name]) for name in self.active(terms)}

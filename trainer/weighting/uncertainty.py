@@ -1,0 +1,33 @@
+"""Uncertainty weighting: each task's weight follows from a learned log-variance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from trainer.config import LossConfig
+from trainer.weighting._base import TASKS, Weighting
+
+
+class Strategy(Weighting):
+    """Sum over tasks of `exp(-s) L / 2 + s / 2`, L the term times its configured weight, s learned from 0.
+
+    Source: Kendall, Gal, Cipolla 2018, Multi-Task Learning Using Uncertainty to Weigh Losses. At the optimum
+    `exp(s) = L`, whatever the configured weight: that only sets where the balance starts.
+    """
+
+    def __init__(self, config: LossConfig) -> None:
+        super().__init__(config)
+        self.log_variance = nn.Parameter(torch.zeros(len(TASKS)))
+
+    def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
+        precision = 0.5 * torch.exp(-self.log_variance)
+        return {
+            n: self.base[n] * precision[TASKS.index(n)] if n in TASKS else self.base[n]
+            for n in self.active(terms)
+        }
+
+    def penalty(self, terms: Mapping[str, Tensor]) -> Tensor | None:
+        return 0.5 * self.log_variance[[TASKS.index(name) for name in self.tasks(terms)]].sum()

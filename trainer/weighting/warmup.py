@@ -1,0 +1,17 @@
+"""Warm-up: the encoder weight rises linearly from 0 over the first epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from trainer.weighting._base import Weighting
+
+
+class Strategy(Weighting):
+    """The reconstruction weight times `min(1, progress / warmup_epochs)`, step by step; the others constant."""
+
+    def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
+        rise = min(1.0, progress / self.config.warmup_epochs)
+        return {n: self.base[n] * (rise if n == "reconstruction" else 1.0) for n in self.active(terms)}
