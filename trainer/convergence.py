@@ -18,9 +18,7 @@ PHASES = {"early": (0.0, 0.2), "middle": (0.2, 0.6), "late": (0.6, 1.0)}
 """Shares of the budget: the recommendation's epochs 1-10, 11-30 and 31-50 of 50."""
 
 
-def epochs_to(
-    curve: Sequence[float], target: float, budget: int, direction: str = "maximize"
-) -> tuple[int, bool]:
+def epochs_to(curve: Sequence[float], target: float, budget: int, direction: str = "maximize") -> tuple[int, bool]:
     """Epochs until the curve first reaches `target`, and whether it did; `budget` (censored) where it never does."""
     values = np.asarray(curve, dtype=float)
     reached = np.flatnonzero(values >= target if direction == "maximize" else values <= target)
@@ -112,11 +110,7 @@ def measures(
     return {f"convergence/{name}": value for name, value in found.items() if math.isfinite(value)}
 
 
-def speed(
-    curve: Sequence[float], baseline_best: float, objective: Objective, budget: int
-) -> dict[str, float]:
+def speed(curve: Sequence[float], baseline_best: float, objective: Objective, budget: int) -> dict[str, float]:
     """Epochs to 95% of the baseline's best, and whether it was reached, as convergence/<name>."""
-    epochs, reached = epochs_to(
-        curve, speed_target(baseline_best, objective.direction), budget, objective.direction
-    )
+    epochs, reached = epochs_to(curve, speed_target(baseline_best, objective.direction), budget, objective.direction)
     return {"convergence/epochs_to_95": float(epochs), "convergence/reached_95": float(reached)}

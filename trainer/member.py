@@ -113,10 +113,7 @@ class Member:
             parts = torch.autograd.grad(terms[name], shared, retain_graph=True, allow_unused=True)
             grads.append(
                 torch.cat(
-                    [
-                        (torch.zeros_like(p) if g is None else g).flatten()
-                        for g, p in zip(parts, shared, strict=True)
-                    ]
+                    [(torch.zeros_like(p) if g is None else g).flatten() for g, p in zip(parts, shared, strict=True)]
                 )
             )
         norm_c, norm_r = grads[0].norm(), grads[1].norm()
@@ -163,9 +160,7 @@ class StepLog:
         rate: float,
     ) -> None:
         self.names = ["total", "norm", *terms]
-        self.rows.append(
-            torch.stack([total.detach().float(), norm.float(), *(t.detach() for t in terms.values())])
-        )
+        self.rows.append(torch.stack([total.detach().float(), norm.float(), *(t.detach() for t in terms.values())]))
         self.weights.append({n: w.detach() if isinstance(w, Tensor) else w for n, w in weights.items()})
         self.rate = rate
 

@@ -88,9 +88,7 @@ class Population:
         metrics, norms = step_metrics(member.log, self.training.clip_norm)
         member.log = StepLog()
         self.norms[i].append(norms)
-        means = {
-            name.removeprefix("loss/"): value for name, value in metrics.items() if name.startswith("loss/")
-        }
+        means = {name.removeprefix("loss/"): value for name, value in metrics.items() if name.startswith("loss/")}
         member.weighting.end_epoch(means)
         train = evaluate(member.model, self.data, self._train_rows)
         validation = evaluate(member.model, self.data, self._validation_rows)
@@ -142,9 +140,7 @@ class Best:
 
     __slots__ = ("epoch", "state", "value")
 
-    def __init__(
-        self, epoch: int = 0, value: float = float("nan"), state: dict[str, Tensor] | None = None
-    ) -> None:
+    def __init__(self, epoch: int = 0, value: float = float("nan"), state: dict[str, Tensor] | None = None) -> None:
         self.epoch = epoch
         self.value = value
         self.state: dict[str, Tensor] = state or {}

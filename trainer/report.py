@@ -44,14 +44,11 @@ def step_metrics(log: StepLog, clip_norm: float) -> tuple[dict[str, float], np.n
     total = columns.pop("total")
     columns["reconstruction"] = columns["reconstruction_global"] + columns["reconstruction_inter"]
     weights = {
-        name: np.array([float(step[name]) for step in log.weights])
-        for name in (log.weights[0] if log.weights else {})
+        name: np.array([float(step[name]) for step in log.weights]) for name in (log.weights[0] if log.weights else {})
     }
     metrics = {f"loss/{name}": float(values.mean()) for name, values in columns.items()}
     metrics |= {f"weight/{name}": float(values.mean()) for name, values in weights.items()}
-    metrics |= {
-        f"weighted/{name}": float((columns[name] * values).mean()) for name, values in weights.items()
-    }
+    metrics |= {f"weighted/{name}": float((columns[name] * values).mean()) for name, values in weights.items()}
     metrics["weighted/total"] = float(total.mean())
     metrics |= gradient_metrics(norms, clip_norm)
     if log.conflicts:
@@ -81,9 +78,7 @@ def score_metrics(train: Scores, validation: Scores, label_names: tuple[str, ...
     """Yardsticks, gaps, per-class F1 and gates under their names."""
     metrics = {f"train/{name}": value for name, value in train.values.items()}
     metrics |= {f"val/{name}": value for name, value in validation.values.items()}
-    metrics |= {
-        f"gap/{n}": train.values[n] - validation.values[n] for n in ("cross_entropy", "mse", "weighted_f1")
-    }
+    metrics |= {f"gap/{n}": train.values[n] - validation.values[n] for n in ("cross_entropy", "mse", "weighted_f1")}
     metrics |= class_metrics("val_f1", validation, label_names)
     metrics |= {f"gate/{name}": value for name, value in validation.gates.items()}
     return metrics
@@ -97,8 +92,6 @@ def class_metrics(prefix: str, scores: Scores, label_names: tuple[str, ...]) -> 
 def divergence(metrics: dict[str, float]) -> str | None:
     """Why these metrics cannot come from a healthy member, or None: a loss or a yardstick is not finite."""
     bad = [
-        n
-        for n, v in metrics.items()
-        if n.startswith(("loss/", "weighted/", "train/", "val/")) and not np.isfinite(v)
+        n for n, v in metrics.items() if n.startswith(("loss/", "weighted/", "train/", "val/")) and not np.isfinite(v)
     ]
     return f"not finite: {', '.join(bad)}" if bad else None

@@ -31,8 +31,7 @@ def _view(name: str, array: AnyArray) -> NDArray[np.float32]:
     for axis, what in enumerate(("rows", "columns")):
         if array.shape[axis] == 0:
             raise InputError(
-                f"view {name!r}: expected at least one row and one column, "
-                f"found no {what} (shape {array.shape})"
+                f"view {name!r}: expected at least one row and one column, found no {what} (shape {array.shape})"
             )
     with np.errstate(over="ignore"):  # what does not fit into float32 becomes infinite and is reported below
         values = array.astype(np.float32, order="C")
@@ -49,9 +48,7 @@ def _view(name: str, array: AnyArray) -> NDArray[np.float32]:
 def same_length(what: str, length: int, other: str, expected: int) -> None:
     """Raise InputError, naming both, where `length` is not the `expected` length of `other`."""
     if length != expected:
-        raise InputError(
-            f"{what} has {length} rows but {other} has {expected}; expected equal numbers of rows"
-        )
+        raise InputError(f"{what} has {length} rows but {other} has {expected}; expected equal numbers of rows")
 
 
 def integers(name: str, given: AnyArray) -> NDArray[np.int64]:
@@ -138,9 +135,7 @@ def coverage(labels: NDArray[np.int64], parts: NDArray[np.int8], names: Sequence
 
 def _where(code: int, labels: NDArray[np.int64], parts: NDArray[np.int8], names: Sequence[str]) -> str:
     counts = np.bincount(parts[labels == code], minlength=len(SPLIT_NAMES))
-    places = " and ".join(
-        f"{count} in {part}" for count, part in zip(counts, SPLIT_NAMES, strict=True) if count
-    )
+    places = " and ".join(f"{count} in {part}" for count, part in zip(counts, SPLIT_NAMES, strict=True) if count)
     return f"{names[code]!r} (rows: {counts.sum()}, {places})"
 
 

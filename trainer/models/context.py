@@ -36,10 +36,9 @@ class GRUContext(nn.Module):
         # Packing keeps padding out of the backward direction.
         padded, mask = pad(u, lengths)
         packed = nn.utils.rnn.pack_padded_sequence(padded, lengths, batch_first=True, enforce_sorted=False)
-        out, _ = nn.utils.rnn.pad_packed_sequence(
-            self.gru(packed)[0], batch_first=True, total_length=padded.shape[1]
-        )
-        return self.norm(u + self.mix(self.dropout(out[mask])))
+        out, _ = nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=padded.shape[1])
+        told: Tensor = self.norm(u + self.mix(self.dropout(out[mask])))
+        return told
 
 
 class TransformerContext(nn.Module):
@@ -49,9 +48,7 @@ class TransformerContext(nn.Module):
         super().__init__()
         heads = max(h for h in (1, 2, 4) if width % h == 0)
         # Its own dropout would draw from the global generator; ours stands before and after it.
-        layer = nn.TransformerEncoderLayer(
-            width, heads, 2 * width, dropout=0.0, batch_first=True, norm_first=True
-        )
+        layer = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout=0.0, batch_first=True, norm_first=True)
         self.encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.dropout = Dropout(dropout)
         self.norm = nn.LayerNorm(width)
@@ -60,7 +57,8 @@ class TransformerContext(nn.Module):
         """u (n, F), lengths (S,) on the CPU; returns (n, F)."""
         padded, mask = pad(u, lengths)
         out = self.encoder(padded + positions(padded.shape[1], u.shape[1], u), src_key_padding_mask=~mask)
-        return self.norm(u + self.dropout(out[mask]))
+        told: Tensor = self.norm(u + self.dropout(out[mask]))
+        return told
 
 
 ENCODERS: dict[str, type[nn.Module]] = {

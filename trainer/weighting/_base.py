@@ -52,9 +52,7 @@ class Weighting(nn.Module):
     def end_epoch(self, means: Mapping[str, float]) -> None:
         """Called after an epoch with the epoch's mean of each unweighted term."""
 
-    def forward(
-        self, terms: Mapping[str, Tensor], progress: float
-    ) -> tuple[Tensor, dict[str, Tensor | float]]:
+    def forward(self, terms: Mapping[str, Tensor], progress: float) -> tuple[Tensor, dict[str, Tensor | float]]:
         """The total loss (a scalar) and the weights in force."""
         weights = self.weights(terms, progress)
         total = torch.stack([terms[name] * weight for name, weight in weights.items()]).sum()

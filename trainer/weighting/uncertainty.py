@@ -24,10 +24,7 @@ class Strategy(Weighting):
 
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
         precision = 0.5 * torch.exp(-self.log_variance)
-        return {
-            n: self.base[n] * precision[TASKS.index(n)] if n in TASKS else self.base[n]
-            for n in self.active(terms)
-        }
+        return {n: self.base[n] * precision[TASKS.index(n)] if n in TASKS else self.base[n] for n in self.active(terms)}
 
     def penalty(self, terms: Mapping[str, Tensor]) -> Tensor | None:
         return 0.5 * self.log_variance[[TASKS.index(name) for name in self.tasks(terms)]].sum()

