@@ -138,8 +138,12 @@ class LossConfig:
                 raise InputError(unknown("knob", name, tuple(KNOBS)))
         for name, value in knobs.items():
             when = KNOBS[name].when
-            if when and value != _default(name) and when[0] not in knobs:
-                given[when[0]] = when[1]
+            # focal_gamma 0 is cross-entropy and implies nothing.
+            if when and when[0] not in knobs and not (name == "focal_gamma" and value == 0):
+                selector, choice = when
+                if given.setdefault(selector, choice) != choice:
+                    found = f"a knob of {selector} = {given[selector]} too"
+                    raise InputError(f"{name} applies only where {selector} is {choice}; found {found}")
         return cls(**given)
 
     def knobs(self) -> dict[str, Any]:

@@ -42,13 +42,15 @@ def log_residuals(curve: Sequence[float]) -> np.ndarray:
     """Residuals (epochs,) of the log of a loss curve around its smooth trend.
 
     The trend is a Savitzky-Golay filter (Savitzky and Golay 1964) of order 2 over a fifth of the epochs, at least 5.
-    The log makes the measure one of relative wobble, so that rescaling a loss leaves it unchanged. NaN below 5 epochs.
+    The log makes the measure one of relative wobble, so that rescaling a loss leaves it unchanged. NaN below 5 epochs,
+    and for a curve that goes below 0, as the total of uncertainty weighting may.
     """
     from scipy.signal import savgol_filter
 
-    values = np.log(np.maximum(np.asarray(curve, dtype=float), 1e-12))
-    if len(values) < 5 or not np.isfinite(values).all():
-        return np.full(len(values), math.nan)
+    losses = np.asarray(curve, dtype=float)
+    if len(losses) < 5 or not np.isfinite(losses).all() or losses.min() < 0:
+        return np.full(len(losses), math.nan)
+    values = np.log(np.maximum(losses, 1e-12))
     window = max(5, len(values) // 5 | 1)
     residuals: np.ndarray = values - savgol_filter(values, window, 2)
     return residuals

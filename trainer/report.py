@@ -62,7 +62,8 @@ def step_metrics(log: StepLog, clip_norm: float) -> tuple[dict[str, float], np.n
 
 def gradient_metrics(norms: np.ndarray, clip_norm: float) -> dict[str, float]:
     """Mean, deviation, coefficient of variation, maximum, share clipped and explosions of step norms (steps,)."""
-    mean, std = float(norms.mean()), float(norms.std())
+    with np.errstate(invalid="ignore"):  # a norm that is not finite is reported by `divergence`
+        mean, std = float(norms.mean()), float(norms.std())
     medians = np.array([np.median(norms[: i + 1]) for i in range(len(norms))])
     return {
         "grad/norm_mean": mean,
@@ -90,8 +91,7 @@ def class_metrics(prefix: str, scores: Scores, label_names: tuple[str, ...]) -> 
 
 
 def divergence(metrics: dict[str, float]) -> str | None:
-    """Why these metrics cannot come from a healthy member, or None: a loss or a yardstick is not finite."""
-    bad = [
-        n for n, v in metrics.items() if n.startswith(("loss/", "weighted/", "train/", "val/")) and not np.isfinite(v)
-    ]
+    """Why these metrics cannot come from a healthy member, or None: a loss, a yardstick or a gradient is not finite."""
+    watched = ("loss/", "weighted/", "train/", "val/", "grad/norm_max")
+    bad = [n for n, v in metrics.items() if n.startswith(watched) and not np.isfinite(v)]
     return f"not finite: {', '.join(bad)}" if bad else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,13 +130,14 @@ def _pack(sequences: list[np.ndarray], batch_size: int, device: torch.device) ->
     """Near-equal batches: a last batch of a few rows would be a step as large as the others, but noisier."""
     lengths = np.array([len(sequence) for sequence in sequences])
     total = int(lengths.sum())
-    count = max(1, -(-total // batch_size))
+    count = min(-(-total // batch_size), len(sequences))
     middle = np.cumsum(lengths) - lengths / 2
-    which = np.minimum((middle * count / total).astype(int), count - 1)
+    which = np.arange(count)
+    starts = np.searchsorted(middle * count / total, which)
+    # No batch is empty, even beside a long dialogue: every epoch has the same number of steps, whatever the order.
+    starts = which + np.clip(np.maximum.accumulate(starts - which), 0, len(sequences) - count)
     batches = []
-    for i in range(count):
-        start, stop = np.searchsorted(which, [i, i + 1])
-        if start < stop:
-            rows = torch.from_numpy(np.concatenate(sequences[start:stop]))
-            batches.append(Batch(rows.to(device), torch.from_numpy(lengths[start:stop])))
+    for start, stop in itertools.pairwise([*starts, len(sequences)]):
+        rows = torch.from_numpy(np.concatenate(sequences[start:stop]))
+        batches.append(Batch(rows.to(device), torch.from_numpy(lengths[start:stop])))
     return batches

@@ -1,0 +1,1 @@
+"""Study files. Data, no code: this file only lets an installed package find them."""

@@ -1,0 +1,52 @@
+"""Which device a worker trains on."""
+
+from __future__ import annotations
+
+import os
+
+from tuner.errors import InputError
+
+
+def resolve(wanted: str | None) -> str:
+    """`auto` is CUDA where there is one, else the CPU. Raises InputError for a device that is not there."""
+    import torch
+
+    wanted = wanted or "auto"
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind = wanted.partition(":")[0]
+    if kind not in ("cpu", "cuda"):
+        raise InputError(f"unknown device {wanted!r}: expected auto, cpu, cuda or cuda:N")
+    if kind == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        index = wanted.partition(":")[2] or "0"
+        if not index.isdigit() or int(index) >= count:
+            raise InputError(f"device {wanted!r} is not there: found {count} CUDA devices; try --device cpu")
+    return wanted
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def default_workers(device: str) -> int:
+    """One process a GPU, or one single-threaded process a core."""
+    import torch
+
+    if device == "cuda":
+        return max(1, torch.cuda.device_count())
+    return 1 if device.startswith("cuda") else cores()
+
+
+def describe(device: str) -> str:
+    """The device's name for a tag."""
+    import platform
+
+    import torch
+
+    if device.startswith("cuda"):
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"cpu ({platform.machine()})"

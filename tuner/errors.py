@@ -1,0 +1,18 @@
+"""What can go wrong, and with which exit code it ends.
+
+ValueError
+└── InputError    (trainer.errors) wrong usage or input: exit code 2
+RuntimeError
+└── RunError      broke under way: exit code 1
+KeyboardInterrupt interrupted: exit code 130
+"""
+
+from __future__ import annotations
+
+from trainer.errors import InputError, unknown
+
+__all__ = ["InputError", "RunError", "unknown"]
+
+
+class RunError(RuntimeError):
+    """Something broke that is not the user's input; the message is meant for them."""

@@ -1,0 +1,44 @@
+"""Where a result came from: versions, commit, device."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from tuner import __version__
+
+PACKAGES = ("torch", "optuna", "mlflow", "scikit-learn", "numpy")
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Versions of the tuner, Python and the packages that a result depends on."""
+    found = {"tuner": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "missing"
+    return found
+
+
+@functools.cache
+def git_commit() -> str:
+    """The commit of the tuner's own source tree, or "" where it is no checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def tags(device: str, seed: int, fingerprint: str) -> dict[str, str]:
+    """The tags that every run carries."""
+    packed = " ".join(f"{name}={number}" for name, number in versions().items())
+    found = {"versions": packed, "device": device, "seed": str(seed), "data_fingerprint": fingerprint}
+    commit = git_commit()
+    return {**found, "git_commit": commit} if commit else found

@@ -1,0 +1,212 @@
+"""The study file: what is trained, what is searched, what it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from trainer.config import KNOBS, LossConfig, ModelConfig, TrainingConfig
+from trainer.objective import Objective
+from tuner.errors import InputError, unknown
+
+
+class Section(BaseModel):
+    """A part of the study file; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+
+
+class DataSection(Section):
+    """What is trained on."""
+
+    source: str = "htad"
+    """A file name in trainer/data/sources/: htad (embedded), npz."""
+    path: str | None = None
+    """The data file, for a source that reads one; relative to the study file."""
+    labels: float = Field(default=1.0, gt=0, le=1)
+    """Share of the training rows that keep their label (stratified, by seed); the others only get reconstructed."""
+
+
+class SearchSection(Section):
+    """How the knobs are searched."""
+
+    trials: int = Field(default=40, ge=1)
+    """Trials in all, the baseline and the plans among them; whatever the number of workers."""
+    sampler: Literal["tpe", "gp", "random"] = "tpe"
+    """tpe learns from pruned trials too; gp does not, and asks slower as trials add up."""
+    startup_trials: int = Field(default=10, ge=0)
+    """Trials before the sampler starts to model; the baseline and the plans count."""
+    pruner: Literal["rungs", "none"] = "rungs"
+    """rungs stops all but the best share of trials at a few epochs; none trains all of them to the end."""
+    first_rung: float = Field(default=0.1, gt=0, lt=1)
+    """First rung as a share of the epochs."""
+    reduction: float = Field(default=3.0, gt=1)
+    """One in so many trials passes a rung; rungs stand this factor apart."""
+    min_peers: int = Field(default=4, ge=1)
+    """Trials that must have reached a rung before it stops anyone."""
+    replicates: int = Field(default=3, ge=0)
+    """Extra runs of the baseline with other seeds: they show how much a result moves by chance alone."""
+
+
+class Range(Section):
+    """Where a knob is searched: low and high (and log), or choices."""
+
+    low: float | None = None
+    """Smallest value, for a number."""
+    high: float | None = None
+    """Largest value, for a number."""
+    log: bool = False
+    """Search on a log scale."""
+    choices: list[str] | None = None
+    """The values to choose from, for a word."""
+
+    def check(self, name: str) -> None:
+        """Raise InputError where this range makes no sense for the knob `name`."""
+        knob = KNOBS[name]
+        if knob.kind == "word":
+            if self.choices is None or self.low is not None or self.high is not None or self.log:
+                raise InputError(f"{name} is a word: expected choices (of {', '.join(knob.choices)})")
+            if not self.choices or len(set(self.choices)) < len(self.choices):
+                raise InputError(f"{name}: expected at least one choice, each once; found {self.choices}")
+            for choice in self.choices:
+                knob.check(name, choice)
+            return
+        if self.choices is not None or self.low is None or self.high is None:
+            raise InputError(f"{name} is a number: expected low and high")
+        if self.low >= self.high:
+            raise InputError(f"{name}: expected low below high; found low {self.low:g} and high {self.high:g}")
+        if self.log and self.low <= 0:
+            raise InputError(
+                f"{name}: a log range needs low above 0; found {self.low:g}. Raise low, or leave log out to include 0"
+            )
+        knob.check(name, self.low)
+        knob.check(name, self.high)
+
+    def contains(self, value: Any) -> bool:
+        """Whether a value lies in the range."""
+        if self.choices is not None:
+            return value in self.choices
+        assert self.low is not None and self.high is not None
+        return bool(self.low <= value <= self.high)
+
+    def describe(self) -> str:
+        """The range in a few characters."""
+        if self.choices is not None:
+            return "one of " + ", ".join(self.choices)
+        return f"{self.low:g} .. {self.high:g}" + (" (log)" if self.log else "")
+
+
+class Spec(Section):
+    """A study file, complete and checked."""
+
+    description: str = ""
+    """What the study is for, in a sentence."""
+    data: DataSection = DataSection()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    objective: str = "val/weighted_f1"
+    """A yardstick on the validation rows; never a weighted loss."""
+    search: SearchSection = SearchSection()
+    knobs: dict[str, Range]
+    """What is searched: knob to range."""
+    fixed: dict[str, float | str] = {}
+    """Knobs that all trials share and that are not searched; the rest keep their defaults."""
+    baseline: dict[str, float | str] = {}
+    """The configuration to beat, enqueued first; the recommendation's original by default."""
+    plans: dict[str, dict[str, float | str]] | None = None
+    """Named configurations, enqueued next; the recommendation's basic, full and advanced by default."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of the split, the initial weights, the batch order, dropout and the sampler."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Spec:
+        object.__setattr__(self, "objective", Objective(self.objective).metric)
+        if not self.knobs:
+            raise InputError(f"knobs: expected at least one knob to search; there are: {', '.join(KNOBS)}")
+        for name, rng in self.knobs.items():
+            if name not in KNOBS:
+                raise InputError(unknown("knob", name, KNOBS))
+            rng.check(name)
+        for name in self.fixed:
+            if name not in KNOBS:
+                raise InputError(f"fixed: {unknown('knob', name, KNOBS)}")
+            if name in self.knobs:
+                raise InputError(f"fixed.{name}: the knob is searched as well; it can only be one of the two")
+        for name in self.knobs:
+            when = KNOBS[name].when
+            selector = self.knobs.get(when[0]) if when else None
+            if when and selector and not selector.contains(when[1]):
+                raise InputError(f"knobs.{name} applies only where {when[0]} is {when[1]}, which is not searched")
+            if when and when[0] in self.fixed and self.fixed[when[0]] != when[1]:
+                raise InputError(f"knobs.{name} applies only where {when[0]} is {when[1]}; it is fixed otherwise")
+        self._named("fixed", {})
+        for label, config in self.named().items():
+            for name, value in self.searched(config).items():
+                if not self.knobs[name].contains(value):
+                    where = label if label == "baseline" else f"plans.{label}"
+                    raise InputError(
+                        f"{where}: {name} = {value!r} lies outside its search range ({self.knobs[name].describe()})"
+                    )
+        return self
+
+    def base(self) -> dict[str, Any]:
+        """What every trial has: the fixed knobs, and the choices that searched knobs imply (gamma implies focal)."""
+        implied = {
+            when[0]: when[1]
+            for name in self.knobs
+            if (when := KNOBS[name].when) and when[0] not in self.knobs and when[0] not in self.fixed
+        }
+        return {**implied, **self.fixed}
+
+    def named(self) -> dict[str, LossConfig]:
+        """The baseline and the plans, complete."""
+        return {
+            "baseline": self._named("baseline", self.baseline),
+            **{name: self._named(f"plans.{name}", knobs) for name, knobs in (self.plans or {}).items()},
+        }
+
+    def _named(self, label: str, knobs: Mapping[str, Any]) -> LossConfig:
+        try:
+            return LossConfig.from_knobs({**self.fixed, **knobs})
+        except InputError as error:
+            raise InputError(f"{label}: {error}") from None
+
+    def exists(self, name: str, chosen: Mapping[str, Any]) -> bool:
+        """Whether a searched knob exists under the choices made so far."""
+        when = KNOBS[name].when
+        return when is None or when[0] not in self.knobs or chosen.get(when[0]) == when[1]
+
+    def searched(self, config: LossConfig) -> dict[str, Any]:
+        """The searched knobs of a complete config, in the order in which they are suggested."""
+        values = {name: getattr(config, name) for name in KNOBS}
+        return {name: values[name] for name in self.order() if self.exists(name, values)}
+
+    def order(self) -> list[str]:
+        """Searched knobs: those that decide whether others exist come first, as KNOBS has them."""
+        return [name for name in KNOBS if name in self.knobs]
+
+    def overrides(self, config: LossConfig) -> dict[str, Any]:
+        """Knobs of a named config that are not searched here and differ from what the trials have."""
+        common = LossConfig.from_knobs(self.base())
+        return {n: v for n, v in config.knobs().items() if n not in self.knobs and v != getattr(common, n)}
+
+    def config(self, params: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> LossConfig:
+        """The complete config of a trial."""
+        base = {n: v for n, v in self.base().items() if n not in (overrides or {})}
+        return LossConfig.from_knobs({**base, **params, **(overrides or {})})
+
+    def at_edge(self, params: Mapping[str, Any], share: float = 0.02) -> list[str]:
+        """Searched numbers that lie within `share` of an end of their range, on the scale that is searched."""
+        from math import log
+
+        found = []
+        for name, value in params.items():
+            rng = self.knobs.get(name)
+            if rng is None or rng.low is None or rng.high is None:
+                continue
+            low, high, at = (log(v) if rng.log else v for v in (rng.low, rng.high, value))
+            if not share < (at - low) / (high - low) < 1 - share:
+                found.append(name)
+        return found

@@ -1,0 +1,220 @@
+"""A study: a spec, its data, its Optuna study and its MLflow runs, made once and joined by anyone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuner.errors import InputError
+from tuner.spec import Spec
+
+if TYPE_CHECKING:
+    import optuna
+
+    from trainer.data import Dataset
+    from tuner.tracking import Tracker
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a study lives."""
+
+    state: Path
+    storage: str
+    tracking: str
+
+    @classmethod
+    def at(cls, state: Path, storage: str | None = None, tracking: str | None = None) -> Place:
+        """Defaults: two SQLite files in the state folder."""
+        state = state.expanduser().absolute()
+        return cls(state, storage or f"sqlite:///{state / 'optuna.db'}", tracking or f"sqlite:///{state / 'mlflow.db'}")
+
+    def prepare(self) -> None:
+        """Make the state folder, or raise InputError where it cannot be written."""
+        try:
+            self.state.mkdir(parents=True, exist_ok=True)
+            probe = self.state / ".write_test"
+            probe.write_text("")
+            probe.unlink()
+        except OSError as error:
+            raise InputError(f"state folder {self.state} cannot be written: {error.strerror or error}") from None
+
+
+@dataclass(slots=True)
+class Study:
+    """An open study."""
+
+    name: str
+    spec: Spec
+    place: Place
+    optuna: optuna.Study
+
+    @property
+    def n_trials(self) -> int:
+        """How many trials there will be in all."""
+        return int(self.optuna.user_attrs["n_trials"])
+
+    @property
+    def runs(self) -> dict[str, str]:
+        """Ids of the MLflow experiment and the parent run."""
+        found: dict[str, str] = self.optuna.user_attrs["mlflow"]
+        return found
+
+    def data(self) -> Dataset:
+        """Load the data; refuses data that changed since the study was made."""
+        data = load_data(self.spec)
+        known = self.optuna.user_attrs.get("data_fingerprint")
+        if known not in (None, data.fingerprint):
+            raise InputError(
+                f"study {self.name!r} was made on other data: fingerprint {known}, found {data.fingerprint} "
+                f"in {self.spec.data.path or self.spec.data.source}; choose another --name"
+            )
+        return data
+
+    def tracker(self) -> Tracker:
+        """Connect to MLflow."""
+        from tuner.tracking import Tracker
+
+        return Tracker(self.place.tracking, self.place.state)
+
+
+def load_data(spec: Spec) -> Dataset:
+    """The data of a study file."""
+    from trainer.data import load
+
+    return load(spec.data.source, spec.data.path, seed=spec.seed, labels=spec.data.labels)
+
+
+def with_overrides(
+    spec: Spec,
+    *,
+    epochs: int | None = None,
+    trials: int | None = None,
+    seed: int | None = None,
+    data: str | None = None,
+) -> Spec:
+    """The spec with what the command line changes."""
+    from tuner.study_file import parse
+
+    raw = spec_dict(spec)
+    if epochs is not None:
+        raw["training"]["epochs"] = epochs
+    if trials is not None:
+        raw["search"]["trials"] = trials
+    if seed is not None:
+        raw["seed"] = seed
+    if data is not None:
+        raw["data"] |= {"source": "npz", "path": str(Path(data).expanduser().absolute())}
+    return parse(raw)
+
+
+def spec_dict(spec: Spec) -> dict[str, Any]:
+    """The spec as plain data, as it is stored."""
+    return spec.model_dump(mode="json")
+
+
+def open_study(place: Place, name: str) -> Study:
+    """Join a study that exists. Raises InputError where there is none of that name."""
+    from tuner import storage
+    from tuner.pruning import RungPruner
+    from tuner.study_file import parse
+
+    opened = storage.load_study(storage.open_storage(place.storage), name)
+    if "spec" not in opened.user_attrs:
+        raise InputError(f"study {name!r} in {storage.masked(place.storage)} was not made by this tuner")
+    spec = parse(opened.user_attrs["spec"])
+    search = spec.search
+    if search.pruner == "rungs":
+        opened.pruner = RungPruner(spec.training.epochs, search.first_rung, search.reduction, search.min_peers)
+    else:
+        import optuna
+
+        opened.pruner = optuna.pruners.NopPruner()
+    return Study(name, spec, place, opened)
+
+
+def exists(place: Place, name: str) -> bool:
+    """Whether the storage holds a study of that name."""
+    from tuner import storage
+
+    return name in storage.study_names(storage.open_storage(place.storage))
+
+
+def create_study(place: Place, name: str, spec: Spec) -> Study:
+    """Make a study: its Optuna study with a full queue, its experiment and its parent run in MLflow."""
+    import optuna
+    from optuna.study import StudyDirection
+
+    from trainer.objective import Objective
+    from tuner import provenance, storage
+    from tuner.tracking import Tracker
+
+    place.prepare()
+    data = load_data(spec)
+    opened = storage.open_storage(place.storage)
+    tracker = Tracker(place.tracking, place.state)
+    tags = {
+        "kind": "study",
+        "study": name,
+        "objective": spec.objective,
+        **provenance.tags("", spec.seed, data.fingerprint),
+    }
+    params = {"data": spec.data.path or spec.data.source, "epochs": spec.training.epochs, "seed": spec.seed}
+    params |= {f"range.{knob}": rng.describe() for knob, rng in spec.knobs.items()}
+    runs = tracker.study(name, tags, params)
+    direction = StudyDirection[Objective(spec.objective).direction.upper()]
+    made = optuna.create_study(study_name=name, storage=opened, direction=direction)
+    for key, value in {
+        "spec": spec_dict(spec),
+        "data_fingerprint": data.fingerprint,
+        "data": describe(data),
+        "mlflow": runs,
+        "n_trials": spec.search.trials,
+        "versions": provenance.versions(),
+    }.items():
+        made.set_user_attr(key, value)
+    study = open_study(place, name)
+    fill_queue(study)
+    return study
+
+
+def fill_queue(study: Study) -> None:
+    """Enqueue the baseline, the plans and as many free trials as are missing."""
+    from tuner import storage
+
+    spec = study.spec
+    named = {name: (spec.searched(config), spec.overrides(config)) for name, config in spec.named().items()}
+    storage.enqueue(study.optuna, study.n_trials, named)
+
+
+def differences(old: Spec, new: Spec) -> list[str]:
+    """Fields in which two specs differ, as `field: old -> new`; the number of trials may change and does not count."""
+    a, b = _flat(spec_dict(old)), _flat(spec_dict(new))
+    ignored = {"search.trials", "description"}
+    missing = "(absent)"
+    return [
+        f"{key}: {a.get(key, missing)} -> {b.get(key, missing)}"
+        for key in sorted(a.keys() | b.keys())
+        if key not in ignored and a.get(key, missing) != b.get(key, missing)
+    ]
+
+
+def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(data, dict) or not data:
+        return {prefix: data}
+    return {k: v for key, value in data.items() for k, v in _flat(value, f"{prefix}.{key}" if prefix else key).items()}
+
+
+def describe(data: Dataset) -> dict[str, Any]:
+    """What the data is, in a few numbers."""
+    return {
+        "name": data.name,
+        "rows": data.n,
+        "split": [len(data.rows(part)) for part in (0, 1, 2)],
+        "labelled_train": int((data.labels[data.rows(0)] >= 0).sum()),
+        "views": {name: view.shape[1] for name, view in data.views.items()},
+        "classes": list(data.label_names),
+        "dialogues": None if data.dialogue is None else len(set(data.dialogue.tolist())),
+        "terms": data.terms,
+    }

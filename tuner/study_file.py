@@ -1,0 +1,123 @@
+"""Find a study file, read it, say on which line something is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from trainer.errors import InputError, unknown
+from tuner import yaml
+from tuner.spec import Spec
+
+RECOMMENDATION = "recommendation"
+"""The file that holds the plans of the recommendation; not a study itself."""
+
+
+def folder() -> Path:
+    """Where the shipped study files lie."""
+    import search_spaces
+
+    return Path(next(iter(search_spaces.__path__)))
+
+
+def names() -> list[str]:
+    """The studies that are shipped."""
+    return sorted(path.stem for path in folder().glob("*.yaml") if path.stem != RECOMMENDATION)
+
+
+def find(study: str) -> Path:
+    """A study file by path or by name in search_spaces/."""
+    if study.endswith((".yaml", ".yml")) or "/" in study:
+        return Path(study)
+    if study not in names():
+        raise InputError(f"{unknown('study', study, names())} (or give the path of a .yaml file)")
+    return folder() / f"{study}.yaml"
+
+
+def load(study: str) -> Spec:
+    """Read and check a study file. Raises InputError with file and line."""
+    path = find(study)
+    document = yaml.read(path, "study file")
+    data = dict(document.data)
+    data.setdefault("plans", recommended_plans())
+    section = data.get("data")
+    if isinstance(section, dict) and isinstance(section.get("path"), str):
+        data["data"] = {**section, "path": str((path.parent / Path(section["path"]).expanduser()).resolve())}
+    return parse(data, document)
+
+
+def parse(data: dict[str, Any], document: yaml.Document | None = None) -> Spec:
+    """Check a study given as a mapping; `document` is where it came from, for line numbers."""
+    try:
+        return Spec.model_validate(data)
+    except ValidationError as error:
+        raise InputError("\n".join(_message(e, document) for e in error.errors())) from None
+
+
+def recommended_plans() -> dict[str, dict[str, Any]]:
+    """The plans of the recommendation, as data."""
+    plans: dict[str, dict[str, Any]] = yaml.read(folder() / f"{RECOMMENDATION}.yaml", "plans").data["plans"]
+    return plans
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a study file, for editors."""
+    from trainer.config import KNOBS
+
+    found = Spec.model_json_schema()
+    ranges = found["properties"]["knobs"].pop("additionalProperties")
+    found["properties"]["knobs"] |= {"properties": dict.fromkeys(KNOBS, ranges), "additionalProperties": False}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+
+
+def _message(error: Any, document: yaml.Document | None) -> str:
+    """One line for one thing that is wrong: where, which field, what was expected, what was found."""
+    loc = tuple(part for part in error["loc"] if part not in ("float", "str", "int"))
+    field = ".".join(str(part) for part in loc)
+    text = error["msg"].removeprefix("Value error, ")
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        text = unknown("field", loc[-1], _siblings(loc))
+        field = ".".join(str(part) for part in loc[:-1])
+    elif error["type"] == "missing":
+        text = "this field is required"
+    elif error["type"] != "value_error":
+        text = f"{text[:1].lower()}{text[1:]}; found {error['input']!r}"
+    if document is None:
+        return f"{field}: {text}" if field else text
+    if not loc:
+        loc = _mentioned(text, document)
+    return f"{document.where(loc)}: {field + ': ' if field else ''}{text}"
+
+
+def _mentioned(text: str, document: yaml.Document) -> tuple[str, ...]:
+    """Where a check of the whole file points: the knob or field with which its message starts or that it quotes."""
+    words = text.replace(":", " ").replace("'", " ").replace(".", " ").split()
+    for section in (*(word for word in words[:2] if word in document.data), "knobs"):
+        inside = document.data.get(section)
+        if not isinstance(inside, dict):
+            return (section,) if section in document.data else ()
+        for word in words:
+            if word in inside:
+                return (section, word)
+    return tuple(word for word in words[:1] if word in document.data)
+
+
+def _siblings(loc: tuple[Any, ...]) -> list[str]:
+    """Names that exist beside an unknown field."""
+    node: Any = Spec
+    for part in loc[:-1]:
+        fields = getattr(node, "model_fields", None) or getattr(node, "__dataclass_fields__", {})
+        if part not in fields:
+            return list(getattr(_range(), "model_fields", {}))
+        annotation = getattr(fields[part], "annotation", None) or fields[part].type
+        node = annotation
+    fields = getattr(node, "model_fields", None) or getattr(node, "__dataclass_fields__", {})
+    return [name for name in fields if not name.startswith("_")] or list(_range().model_fields)
+
+
+def _range() -> Any:
+    from tuner.spec import Range
+
+    return Range

@@ -1,0 +1,177 @@
+"""The only importer of MLflow. Everything goes through a client with explicit run ids, in batches."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tuner.errors import InputError, RunError
+from tuner.storage import _use_wal, masked
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# A tracking server that is down should be a message within seconds, not after MLflow's seven retries.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+for noisy in ("mlflow", "alembic"):
+    logging.getLogger(noisy).setLevel(logging.ERROR)
+
+PARENT = "mlflow.parentRunId"
+NOTE = "mlflow.note.content"
+RUN_STATUS = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED", "INTERRUPTED": "KILLED"}
+"""MLflow's status for a trial's state: only a completed trial looks finished."""
+FLUSH_SECONDS = 10.0
+_LARGEST_BATCH = 1000
+
+
+def default_uri(state: Path) -> str:
+    """The embedded tracking database of a state folder."""
+    return f"sqlite:///{(state / 'mlflow.db').resolve()}"
+
+
+class Tracker:
+    """Writes a study's runs. `state` is where artifacts go, unless a tracking server decides that itself."""
+
+    def __init__(self, uri: str, state: Path) -> None:
+        self.uri, self.state = uri, state
+        self._pending: dict[str, list[Any]] = {}
+        self._flushed: dict[str, float] = {}
+        if uri.startswith("sqlite:///"):
+            path = Path(uri.removeprefix("sqlite:///"))
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _use_wal(path)
+            except Exception as error:
+                raise InputError(f"tracking URI {masked(uri)} cannot be opened: {error}") from None
+        import mlflow
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        self._errors = (MlflowException, SQLAlchemyError, OSError)
+        try:
+            self.client = mlflow.MlflowClient(uri)
+            self.client.search_experiments(max_results=1)
+        except Exception as error:
+            raise InputError(f"tracking URI {masked(uri)} cannot be reached: {str(error).splitlines()[0]}") from None
+
+    def study(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> dict[str, str]:
+        """The experiment and the parent run of a new study, as ids."""
+        experiment = self.client.get_experiment_by_name(name)
+        if experiment is not None and experiment.lifecycle_stage != "active":
+            raise InputError(
+                f"the MLflow experiment {name!r} was deleted but not purged: choose another --name, "
+                f"or run `mlflow gc --experiment-ids {experiment.experiment_id} --backend-store-uri {masked(self.uri)}`"
+            )
+        if experiment is None:
+            served = self.uri.startswith(("http://", "https://"))
+            where = None if served else (self.state / "artifacts" / name).resolve().as_uri()
+            experiment_id = self.client.create_experiment(name, artifact_location=where)
+        else:
+            experiment_id = experiment.experiment_id
+        run = self.client.create_run(experiment_id, run_name=f"{name} (study)", tags=dict(tags))
+        self._log(run.info.run_id, params=params)
+        return {"experiment_id": experiment_id, "run_id": run.info.run_id}
+
+    def start_trial(
+        self, study: Mapping[str, str], name: str, params: Mapping[str, Any], tags: Mapping[str, str]
+    ) -> str:
+        """A child run of the study; returns its id."""
+        run = self._try(
+            lambda: self.client.create_run(
+                study["experiment_id"], run_name=name, tags={PARENT: study["run_id"], **tags, "state": "RUNNING"}
+            )
+        )
+        run_id: str = run.info.run_id
+        self._log(run_id, params=params)
+        self._flushed[run_id] = time.monotonic()
+        return run_id
+
+    def epoch(self, run_id: str, metrics: Mapping[str, float], epoch: int) -> None:
+        """Note the metrics of an epoch; written every few seconds and at the end, in large batches."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        rows = self._pending.setdefault(run_id, [])
+        rows.extend(Metric(metric_name(n), value, now, epoch) for n, value in metrics.items())
+        if time.monotonic() - self._flushed.get(run_id, 0.0) > FLUSH_SECONDS:
+            self._flush(run_id)
+
+    def end_trial(self, run_id: str, state: str, tags: Mapping[str, str], metrics: Mapping[str, float]) -> None:
+        """Write what is pending and close the run with the status of the trial's state."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        self._pending.setdefault(run_id, []).extend(Metric(metric_name(n), v, now, 0) for n, v in metrics.items())
+        self._log(run_id, tags={**tags, "state": state})
+        self._flush(run_id)
+        self._try(lambda: self.client.set_terminated(run_id, RUN_STATUS[state]))
+
+    def update(
+        self, run_id: str, *, tags: Mapping[str, str] | None = None, metrics: Mapping[str, float] | None = None
+    ) -> None:
+        """Add tags and one-off metrics to a run that may have ended."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        self._log(run_id, tags=tags, metrics=[Metric(metric_name(n), v, now, 0) for n, v in (metrics or {}).items()])
+
+    def end_study(self, run_id: str, status: str) -> None:
+        """Close the parent run."""
+        self._try(lambda: self.client.set_terminated(run_id, status))
+
+    def artifact(self, run_id: str, path: Path, folder: str | None = None) -> None:
+        """Attach a file, or all files of a folder."""
+        if path.is_dir():
+            self._try(lambda: self.client.log_artifacts(run_id, str(path), folder))
+        else:
+            self._try(lambda: self.client.log_artifact(run_id, str(path), folder))
+
+    def delete(self, run_id: str) -> None:
+        """Remove a run whose trial starts over."""
+        self._try(lambda: self.client.delete_run(run_id))
+
+    def experiment_tags(self, experiment_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of an experiment."""
+        for name, value in tags.items():
+            self.client.set_experiment_tag(experiment_id, name, value)
+
+    def _flush(self, run_id: str) -> None:
+        rows = self._pending.pop(run_id, [])
+        self._flushed[run_id] = time.monotonic()
+        for start in range(0, len(rows), _LARGEST_BATCH):
+            self._log(run_id, metrics=rows[start : start + _LARGEST_BATCH])
+
+    def _log(
+        self,
+        run_id: str,
+        *,
+        metrics: list[Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        from mlflow.entities import Param, RunTag
+
+        self._try(
+            lambda: self.client.log_batch(
+                run_id,
+                metrics=metrics or [],
+                params=[Param(n, str(v)) for n, v in (params or {}).items()],
+                tags=[RunTag(n, str(v)[:5000]) for n, v in (tags or {}).items()],
+            )
+        )
+
+    def _try(self, call: Any) -> Any:
+        try:
+            return call()
+        except self._errors as error:
+            raise RunError(f"MLflow at {masked(self.uri)} failed: {str(error).splitlines()[0]}") from error
+
+
+def metric_name(name: str) -> str:
+    """The name with what MLflow does not allow in one (say, of a class) replaced by an underscore."""
+    return "".join(c if c.isalnum() or c in "_-. /" else "_" for c in name)

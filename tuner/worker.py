@@ -1,0 +1,343 @@
+"""A worker: claim -> train -> report all -> judge all -> tell, until the queue is empty."""
+
+from __future__ import annotations
+
+import errno
+import math
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import torch
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from trainer.config import LossConfig
+from trainer.convergence import speed
+from trainer.objective import Objective
+from trainer.report import EpochReport
+from trainer.tensors import TensorData, to_tensors
+from trainer.train import Result, train
+from tuner import device as devices
+from tuner import model_file, provenance, storage
+from tuner.errors import RunError
+from tuner.pruning import RungPruner
+from tuner.sampling import sampler
+from tuner.study import Study
+from tuner.tracking import Tracker
+
+KEPT_CURVES = (
+    "val/cross_entropy",
+    "train/cross_entropy",
+    "val/weighted_f1",
+    "train/weighted_f1",
+    "val/mse",
+    "weighted/total",
+    "grad/norm_mean",
+)
+"""Curves kept with the trial in the storage, so that status and diagnosis need no tracking server."""
+FAILURES_IN_A_ROW = 3
+"""So many failures one after the other are no accident: the worker stops."""
+
+
+class Interrupted(BaseException):
+    """A signal asked the worker to leave; not an Exception, so that nothing mistakes it for a failed trial."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A claimed trial while it trains."""
+
+    trial: Trial
+    config: LossConfig
+    run_id: str
+
+    @property
+    def protected(self) -> bool:
+        """The baseline and the plans are never pruned: every study contains its own comparison."""
+        return "plan" in self.trial.user_attrs
+
+
+def work(study: Study, *, device: str, population: int = 1, say: Callable[[str], None] = print) -> int:
+    """Train trials until none waits; returns how many this worker finished.
+
+    device: cpu, cuda or cuda:N; population: trials trained together. Raises RunError after FAILURES_IN_A_ROW failed
+    trials in a row, and Interrupted, with the trials handed back, on SIGINT or SIGTERM.
+    """
+    if device == "cpu":
+        torch.set_num_threads(1)
+    data = study.data()
+    tensors = to_tensors(data, study.spec.model, device)
+    worker = Worker(study, tensors, study.tracker(), device, say)
+    with signals():
+        for number in storage.reclaim(study.optuna):
+            say(f"trial {number}: its worker is gone, it goes back into the queue")
+        finished, failed = 0, 0
+        while trials := worker.claim(population):
+            states = worker.run(trials)
+            finished += len(states)
+            failed = failed + len(states) if set(states) == {TrialState.FAIL} else 0
+            if failed >= FAILURES_IN_A_ROW:
+                raise RunError(f"{failed} trials in a row failed; the last one: {worker.last_failure}")
+    return finished
+
+
+class Worker:
+    """What one worker process needs to run trials."""
+
+    def __init__(
+        self, study: Study, data: TensorData, tracker: Tracker, device: str, say: Callable[[str], None]
+    ) -> None:
+        self.study, self.data, self.tracker, self.say = study, data, tracker, say
+        self.objective = Objective(study.spec.objective)
+        self.tags = provenance.tags(
+            devices.describe(device), study.spec.seed, study.optuna.user_attrs["data_fingerprint"]
+        )
+        self.last_failure = ""
+
+    def claim(self, count: int) -> list[Trial]:
+        """Up to `count` trials from the queue."""
+        spec = self.study.spec
+        found: list[Trial] = []
+        while len(found) < count:
+            trial = storage.claim(self.study.optuna, self.study.n_trials, lambda n: sampler(spec.search, spec.seed, n))
+            if trial is None:
+                break
+            found.append(trial)
+        return found
+
+    def run(self, trials: Sequence[Trial]) -> list[TrialState]:
+        """Train claimed trials together and tell how each ended."""
+        running: list[Running] = []
+        try:
+            running = [self._start(trial) for trial in trials]
+            results = train(
+                [r.config for r in running],
+                self.data,
+                self.study.spec.model,
+                self.study.spec.training,
+                seed=self.study.spec.seed,
+                objective=self.objective,
+                report=lambda reports: self._judge(running, reports),
+            )
+            return [self._finish(r, result) for r, result in zip(running, results, strict=True)]
+        except (Interrupted, KeyboardInterrupt):
+            for trial in trials:
+                if not _state(self.study, trial).is_finished():
+                    storage.hand_back(self.study.optuna, trial._trial_id)
+            for r in running:
+                self.tracker.end_trial(
+                    r.run_id, "INTERRUPTED", {"reason": "interrupted; goes on at the next start"}, {}
+                )
+            raise
+        except RunError:
+            self._fail(trials, running, traceback.format_exc(limit=-3))
+            raise
+        except Exception as error:
+            # Whatever else breaks is this trial's failure; a fused batch shares its fate.
+            text = traceback.format_exc()
+            self.last_failure = f"{type(error).__name__}: {error}"
+            self._fail(trials, running, text)
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise RunError(f"cannot write: {error}. Make room and start again; the study resumes") from error
+            return [TrialState.FAIL] * len(trials)
+
+    def _start(self, trial: Trial) -> Running:
+        """Ask for the knobs and open the MLflow run."""
+        spec = self.study.spec
+        params: dict[str, Any] = {}
+        for name in spec.order():
+            if spec.exists(name, params):
+                params[name] = storage.suggest(trial, name, spec.knobs[name])
+        config = spec.config(params, trial.user_attrs.get("overrides"))
+        previous = trial.user_attrs.get("run_id")
+        if previous:
+            # The trial was interrupted and starts over: one trial has one run, without doubled epochs.
+            self.tracker.delete(previous)
+        tags = {**self.tags, "trial": str(trial.number), "plan": trial.user_attrs.get("plan", "")}
+        run_id = self.tracker.start_trial(
+            self.study.runs, title(trial.number, config, trial.user_attrs.get("plan")), config.knobs(), tags
+        )
+        trial.set_user_attr("run_id", run_id)
+        trial.set_user_attr("config", config.knobs())
+        return Running(trial, config, run_id)
+
+    def _judge(self, running: list[Running], reports: list[EpochReport]) -> list[int]:
+        """Report all, then judge all: returns the positions to stop."""
+        if STOP.is_set():
+            raise Interrupted
+        for report in reports:
+            r = running[report.member]
+            self.tracker.epoch(r.run_id, finite(report.metrics), report.epoch)
+            value = report.metrics[self.objective.metric]
+            if math.isfinite(value):
+                r.trial.report(value, report.epoch)
+        pruner = self.study.optuna.pruner
+        rung = isinstance(pruner, RungPruner) and reports[0].epoch in pruner.rungs
+        return [
+            report.member
+            for report in reports
+            if rung and not running[report.member].protected and running[report.member].trial.should_prune()
+        ]
+
+    def _finish(self, r: Running, result: Result) -> TrialState:
+        """Store what became of a trial, then tell Optuna, then close its run."""
+        replicates = self._replicates(r) if r.trial.user_attrs.get("plan") == "baseline" else None
+        state, reason = TrialState.COMPLETE, ""
+        if result.state == "diverged":
+            state, reason = TrialState.PRUNED, f"diverged at {result.reason}"
+        elif result.state == "stopped":
+            state, reason = TrialState.PRUNED, f"below the best third or so at {result.reason}"
+            pruner = self.study.optuna.pruner
+            if isinstance(pruner, RungPruner):
+                reason = f"not among the best 1 in {pruner.reduction:g} at {result.reason}"
+        kept = {self.objective.metric, *KEPT_CURVES}
+        record = {
+            "epochs": result.epochs,
+            "best_epoch": result.best_epoch,
+            "reason": reason,
+            "test": rounded(result.test),
+            "measures": rounded(result.measures),
+            "curves": {name: [_short(v) for v in curve] for name, curve in result.curves.items() if name in kept},
+        }
+        r.trial.set_user_attr("result", record)
+        tags = {"reason": reason, "epochs": str(result.epochs), "best_epoch": str(result.best_epoch)}
+        metrics = {**result.test, **result.measures, "epochs": float(result.epochs)}
+        if result.best_epoch:
+            metrics[f"best/{self.objective.metric.removeprefix('val/')}"] = result.best_value
+        if replicates:
+            self.study.optuna.set_user_attr("replicates", replicates)
+            metrics |= {f"replicates/{name}": value for name, value in spread(replicates["values"]).items()}
+        if state == TrialState.COMPLETE and self._leads(result.best_value):
+            model_file.log(self.tracker, r.run_id, result, self.study.spec, self.data)
+        if state == TrialState.COMPLETE:
+            self.study.optuna.tell(r.trial, result.best_value)
+        else:
+            self.study.optuna.tell(r.trial, state=TrialState.PRUNED)
+        self.tracker.end_trial(r.run_id, state.name, tags, finite(metrics))
+        self.say(line(r.trial.number, r.config, state.name, result, r.trial.user_attrs.get("plan")))
+        return state
+
+    def _replicates(self, r: Running) -> dict[str, Any]:
+        """The baseline again under other seeds: what a result moves by when nothing but chance differs."""
+        spec = self.study.spec
+        values, epochs = [], 0
+        for i in range(spec.search.replicates):
+            result = train(
+                [r.config],
+                self.data,
+                spec.model,
+                spec.training,
+                seed=spec.seed + 1_000_003 * (i + 1),
+                objective=self.objective,
+                report=lambda _: _raise_if_stopped(),
+            )[0]
+            epochs += result.epochs
+            if math.isfinite(result.best_value):
+                values.append(result.best_value)
+        return {"values": values, "epochs": epochs}
+
+    def _leads(self, value: float) -> bool:
+        """Whether no completed trial is better so far: only then is a model worth keeping."""
+        done = storage.trials(self.study.optuna, [TrialState.COMPLETE])
+        return not any(self.objective.better(t.value, value) for t in done if t.value is not None)
+
+    def _fail(self, trials: Sequence[Trial], running: list[Running], text: str) -> None:
+        for trial in trials:
+            if not _state(self.study, trial).is_finished():
+                trial.set_user_attr("result", {"reason": text.strip().splitlines()[-1], "traceback": text, "epochs": 0})
+                self.study.optuna.tell(trial, state=TrialState.FAIL)
+        for r in running:
+            # The tracking server may be what failed; the storage has the reason.
+            with suppress(RunError):
+                self.tracker.end_trial(r.run_id, "FAIL", {"reason": text}, {})
+
+
+STOP = threading.Event()
+"""Set by a signal; looked at once an epoch."""
+
+
+def _raise_if_stopped() -> tuple[()]:
+    if STOP.is_set():
+        raise Interrupted
+    return ()
+
+
+@contextmanager
+def signals() -> Iterator[None]:
+    """SIGINT and SIGTERM end the work at the next epoch; a second one leaves at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if STOP.is_set():
+            raise KeyboardInterrupt
+        STOP.set()
+
+    STOP.clear()
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _state(study: Study, trial: Trial) -> TrialState:
+    return study.optuna._storage.get_trial(trial._trial_id).state
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Mean and sample standard deviation of at least two values; empty for fewer."""
+    if len(values) < 2:
+        return {}
+    mean = sum(values) / len(values)
+    return {"mean": mean, "std": math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))}
+
+
+def finite(metrics: dict[str, float]) -> dict[str, float]:
+    """Without what is not a number, which MLflow's charts cannot show."""
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
+
+
+def rounded(values: dict[str, float]) -> dict[str, float]:
+    """Six significant digits: what is stored is read by people and sent over networks."""
+    return {name: float(f"{value:.6g}") for name, value in values.items()}
+
+
+def _short(value: float) -> float | None:
+    return float(f"{value:.5g}") if math.isfinite(value) else None
+
+
+def title(number: int, config: LossConfig, plan: str | None = None) -> str:
+    """A short name for what differs between trials: `#12 w=0.031 smooth_l1 gate=0.01 focal=1.2`."""
+    parts = [f"#{number}", f"w={config.encoder_loss_weight:.3g}", config.reconstruction_loss]
+    parts.append(f"gate={config.gate_reg_weight:.2g}")
+    if config.focal_gamma > 0:
+        parts.append(f"focal={config.focal_gamma:.2g}")
+    if config.weighting != "fixed":
+        parts.append(config.weighting + (f"={config.warmup_epochs}" if config.weighting == "warmup" else ""))
+    return " ".join(parts) + (f" ({plan})" if plan else "")
+
+
+def line(number: int, config: LossConfig, state: str, result: Result, plan: str | None) -> str:
+    """One line about a finished trial."""
+    value = f"{result.best_value:.4f}" if math.isfinite(result.best_value) else "-"
+    return f"{title(number, config, plan)}: {state} {value} after {result.epochs} epochs" + (
+        f" ({result.reason})" if result.state == "diverged" else ""
+    )
+
+
+def speeds(study: Study, trials: Sequence[FrozenTrial], baseline: float) -> dict[int, dict[str, float]]:
+    """Convergence speed of each completed trial against the baseline's best, by trial number."""
+    objective, budget = Objective(study.spec.objective), study.spec.training.epochs
+    return {
+        t.number: speed([v if v is not None else math.nan for v in curve], baseline, objective, budget)
+        for t in trials
+        if (curve := t.user_attrs.get("result", {}).get("curves", {}).get(objective.metric))
+    }
