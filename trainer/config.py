@@ -148,7 +148,8 @@ class LossConfig:
 
     def knobs(self) -> dict[str, Any]:
         """The knobs that apply, in a fixed order. `focal_gamma` is always there, since 0 is cross-entropy."""
-        return {n: getattr(self, n) for n in KNOBS if self.applies(n) or n == "focal_gamma"}
+        idle = {"contrastive_temperature"} if self.contrastive_weight == 0 else set()
+        return {n: getattr(self, n) for n in KNOBS if (self.applies(n) or n == "focal_gamma") and n not in idle}
 
     def replace(self, **changes: Any) -> LossConfig:
         """A copy with some knobs changed, validated again."""

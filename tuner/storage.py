@@ -158,14 +158,15 @@ def reclaim(study: optuna.Study) -> list[int]:
     """Put trials back whose worker died on this host; returns their numbers."""
     numbers = []
     for trial in trials(study, [TrialState.RUNNING]):
-        if _died(trial.user_attrs.get("worker", "")):
+        if abandoned(trial):
             hand_back(study, trial._trial_id)
             numbers.append(trial.number)
     return numbers
 
 
-def _died(worker: str) -> bool:
-    """Whether a worker of this host is gone; of another host one cannot say."""
+def abandoned(trial: FrozenTrial) -> bool:
+    """Whether the worker of a running trial is gone; of another host's worker one cannot say."""
+    worker = str(trial.user_attrs.get("worker", ""))
     host, _, rest = worker.partition(":")
     pid, _, started = rest.partition(":")
     if host != socket.gethostname() or not pid.isdigit():

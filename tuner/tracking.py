@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -175,3 +176,8 @@ class Tracker:
 def metric_name(name: str) -> str:
     """The name with what MLflow does not allow in one (say, of a class) replaced by an underscore."""
     return "".join(c if c.isalnum() or c in "_-. /" else "_" for c in name)
+
+
+def finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Without what is not a number, which MLflow's charts cannot show."""
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}

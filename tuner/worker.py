@@ -25,10 +25,11 @@ from trainer.train import Result, train
 from tuner import device as devices
 from tuner import model_file, provenance, storage
 from tuner.errors import RunError
+from tuner.launch.local import orphaned
 from tuner.pruning import RungPruner
 from tuner.sampling import sampler
 from tuner.study import Study
-from tuner.tracking import Tracker
+from tuner.tracking import Tracker, finite
 
 KEPT_CURVES = (
     "val/cross_entropy",
@@ -168,8 +169,7 @@ class Worker:
 
     def _judge(self, running: list[Running], reports: list[EpochReport]) -> list[int]:
         """Report all, then judge all: returns the positions to stop."""
-        if STOP.is_set():
-            raise Interrupted
+        _leave_if_asked()
         for report in reports:
             r = running[report.member]
             self.tracker.epoch(r.run_id, finite(report.metrics), report.epoch)
@@ -234,7 +234,7 @@ class Worker:
                 spec.training,
                 seed=spec.seed + 1_000_003 * (i + 1),
                 objective=self.objective,
-                report=lambda _: _raise_if_stopped(),
+                report=lambda _: _leave_if_asked(),
             )[0]
             epochs += result.epochs
             if math.isfinite(result.best_value):
@@ -261,8 +261,8 @@ STOP = threading.Event()
 """Set by a signal; looked at once an epoch."""
 
 
-def _raise_if_stopped() -> tuple[()]:
-    if STOP.is_set():
+def _leave_if_asked() -> tuple[()]:
+    if STOP.is_set() or orphaned():
         raise Interrupted
     return ()
 
@@ -298,11 +298,6 @@ def spread(values: Sequence[float]) -> dict[str, float]:
         return {}
     mean = sum(values) / len(values)
     return {"mean": mean, "std": math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))}
-
-
-def finite(metrics: dict[str, float]) -> dict[str, float]:
-    """Without what is not a number, which MLflow's charts cannot show."""
-    return {name: value for name, value in metrics.items() if math.isfinite(value)}
 
 
 def rounded(values: dict[str, float]) -> dict[str, float]:

@@ -102,7 +102,8 @@ def test_the_configured_loss_is_the_mean_in_float32(name):
 
 @pytest.mark.parametrize(("name", "value"), [("mse", 4.0), ("l1", 2.0), ("smooth_l1", 1.5), ("log_cosh", 1.3250027)])
 def test_reconstruction_at_a_residual_of_2(name, value):
-    assert reconstruction.make(LossConfig(reconstruction_loss=name))(torch.tensor([[2.0]])).item() == pytest.approx(value)
+    loss = reconstruction.make(LossConfig(reconstruction_loss=name))
+    assert loss(torch.tensor([[2.0]])).item() == pytest.approx(value)
 
 
 def test_smooth_l1_is_half_of_the_squared_error_below_beta_and_linear_above():
@@ -141,7 +142,7 @@ def test_info_nce_by_hand():
 def test_info_nce_is_symmetric_and_prefers_the_right_pairs():
     a, b = torch.randn(6, 4), torch.randn(6, 4)
     assert info_nce(a, b).item() == pytest.approx(info_nce(b, a).item(), rel=1e-6)
-    assert info_nce(a, a + 0.01 * b) < 0.1 < info_nce(a, a.flip(0))
+    assert 10 * info_nce(a, a + 0.01 * b) < info_nce(a, a.flip(0))
 
 
 @pytest.mark.parametrize("n", [0, 1])

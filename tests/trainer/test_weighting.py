@@ -43,7 +43,7 @@ def exercise(strategy, steps=6):
 
 
 def numbers(weights):
-    return {name: float(weight) for name, weight in weights.items()}
+    return {name: torch.as_tensor(weight).item() for name, weight in weights.items()}
 
 
 @pytest.fixture(params=names("trainer.weighting"))
@@ -61,7 +61,8 @@ class TestEveryStrategy:
         now = terms()
         total, weights = strategy(now, 3.0)
         penalty = strategy.penalty(now)
-        expected = sum(float(weights[n]) * now[n].item() for n in weights) + (0 if penalty is None else penalty.item())
+        expected = sum(weight * now[n].item() for n, weight in numbers(weights).items())
+        expected += 0 if penalty is None else penalty.item()
         assert set(weights) == ALL
         assert total.shape == () and total.item() == pytest.approx(expected, rel=1e-6)
 

@@ -1,0 +1,38 @@
+"""`python -m tuner` and the script `tuner`: run a verb, turn what went wrong into one message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Exit codes: 0 done, 1 failed, 2 wrong usage or input, 130 interrupted."""
+    # Telemetry of dependencies is off, whoever imports them first.
+    for name in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+        os.environ.setdefault(name, "true")
+    from tuner.cli import app
+    from tuner.errors import InputError, RunError
+
+    try:
+        app(prog_name="tuner")
+    except InputError as error:
+        _leave(f"error: {error}", 2)
+    except (RunError, OSError) as error:
+        _leave(f"error: {error}", 1)
+    except KeyboardInterrupt:
+        _leave("interrupted", 130)
+    except BaseException as error:
+        # Ours to end tidily; anything else is a bug and keeps its traceback.
+        if type(error).__name__ == "Interrupted":
+            _leave("interrupted; the trial is back in the queue", 130)
+        raise
+
+
+def _leave(message: str, code: int) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""The story of a study in Markdown: the note of the parent run, and the end of `start` in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trainer.config import LossConfig
+from tuner.spec import Spec
+
+Row = tuple[str, str, str, str, str]
+
+
+def comparison(summary: dict[str, Any]) -> list[Row]:
+    """Rows of (who, trial, objective, test weighted F1, epochs to 95%): best, baseline, plans, logistic regression."""
+    entries = {"best": summary["best"], "baseline": summary["baseline"], **summary["plans"]}
+    rows = [
+        (
+            who,
+            f"#{e['number']}",
+            number(e["value"]),
+            number(e.get("test", {}).get("test/weighted_f1")),
+            _epochs(e.get("measures", {})),
+        )
+        for who, e in entries.items()
+        if e is not None and e["value"] is not None
+    ]
+    reference = summary["reference"]
+    if reference:
+        objective = number(reference["val/weighted_f1"]) if summary["metric"] == "val/weighted_f1" else ""
+        rows.append(("logistic regression", "", objective, number(reference["test/weighted_f1"]), ""))
+    return rows
+
+
+def header(summary: dict[str, Any]) -> Row:
+    """Column titles of `comparison`."""
+    return ("", "trial", summary["metric"], "test weighted F1", "epochs to 95%")
+
+
+def remarks(summary: dict[str, Any], spec: Spec) -> list[str]:
+    """What a reader must know before believing the best value."""
+    found = []
+    best, baseline = summary["best"], summary["baseline"]
+    for name in summary["at_edge"]:
+        found.append(
+            f"The best {name} ({show(best['params'][name])}) lies at the edge of its range "
+            f"({spec.knobs[name].describe()}): widen the range before believing it."
+        )
+    values = (summary["replicates"] or {}).get("values", [])
+    if best and baseline and baseline["value"] is not None and len(values) >= 2:
+        spread = [*values, baseline["value"]]
+        found.append(
+            f"The baseline under {len(spread)} seeds gives {min(spread):.4f} .. {max(spread):.4f}: differences "
+            "smaller than that are chance until a comparison over fresh seeds says otherwise."
+        )
+    found += [f"{f['text'][0].upper()}{f['text'][1:]}. Check: {f['check']}." for f in summary["diagnosis"]]
+    return found
+
+
+def next_commands(summary: dict[str, Any], options: str = "") -> list[tuple[str, str]]:
+    """(command, what it does)"""
+    name = summary["name"]
+    return [
+        (f"tuner status {name}{options}", "every trial's fate"),
+        (f"tuner export {name} --format args{options}", "the best config as flags; also yaml, json"),
+        (f"tuner ui{options}", "browse curves, plots and the best model"),
+        (f"tuner start --name {name} --trials {sum(summary['trials'].values()) * 2}{options}", "search on"),
+    ]
+
+
+def markdown(summary: dict[str, Any], spec: Spec, data: dict[str, Any], titles: dict[int, str]) -> str:
+    """The note of the parent run. titles: a trial's name by its number."""
+    trials = summary["trials"]
+    saved = 1 - summary["epochs_run"] / summary["epochs_full"] if summary["epochs_full"] else 0.0
+    lines = [f"# {summary['name']}", ""]
+    if spec.description:
+        lines += [spec.description, ""]
+    lines += [
+        f"**Data**: {data['name']}, {data['rows']} rows ({' / '.join(map(str, data['split']))} train / validation / "
+        f"test, {data['labelled_train']} training labels), "
+        f"views {', '.join(f'{n} {w}' for n, w in data['views'].items())}, {len(data['classes'])} classes"
+        + (f", {data['dialogues']} dialogues" if data["dialogues"] else "")
+        + (f". {data['terms']}" if data["terms"] else ""),
+        "",
+        f"**Trials**: {trials['complete']} completed, {trials['pruned']} pruned, {trials['failed']} failed; "
+        f"{summary['epochs_run']} of {summary['epochs_full']} epochs trained ({saved:.0%} saved by pruning)",
+        "",
+        "## Best against baseline and plans",
+        "",
+        _row(header(summary)),
+        "|" + " --- |" * 5,
+        *(_row(row) for row in comparison(summary)),
+        "",
+    ]
+    if summary["best"]:
+        lines += [f"Best: `{titles.get(summary['best']['number'], '')}`", ""]
+        lines += [f"- `{knob}`: {show(value)}" for knob, value in telling(summary["best"]["params"], spec).items()]
+        lines += [""]
+    found = remarks(summary, spec)
+    if found:
+        lines += ["## Before you believe it", "", *(f"- {text}" for text in found), ""]
+    lines += ["## Searched", "", *(f"- `{knob}`: {rng.describe()}" for knob, rng in spec.knobs.items()), ""]
+    lines += ["## Next", "", *(f"- `{command}`: {what}" for command, what in next_commands(summary)), ""]
+    lines += ["Plots, the study file and the best config are under *Artifacts*.", ""]
+    return "\n".join(lines)
+
+
+def telling(knobs: dict[str, Any], spec: Spec) -> dict[str, Any]:
+    """The knobs that are searched or differ from their defaults."""
+    usual = LossConfig().knobs()
+    return {name: value for name, value in knobs.items() if name in spec.knobs or usual.get(name, value) != value}
+
+
+def number(value: float | None) -> str:
+    """Four decimals, or nothing."""
+    return "" if value is None else f"{value:.4f}"
+
+
+def show(value: Any) -> str:
+    """A knob's value for people."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _epochs(measures: dict[str, float]) -> str:
+    epochs = measures.get("convergence/epochs_to_95")
+    if epochs is None:
+        return ""
+    return f"{epochs:.0f}" if measures.get("convergence/reached_95") else "not reached"
+
+
+def _row(cells: Row) -> str:
+    return "| " + " | ".join(cells) + " |"

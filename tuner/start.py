@@ -1,0 +1,160 @@
+"""Run a study to its end: make or resume it, start workers, watch them, finish."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+
+from tuner import device as devices
+from tuner import progress, storage, study_file
+from tuner.errors import InputError, RunError
+from tuner.finish import finish, finished
+from tuner.launch import local
+from tuner.spec import Spec
+from tuner.study import Place, Study, create_study, differences, exists, fill_queue, open_study, with_overrides
+from tuner.summary import summarise
+
+
+def run(
+    place: Place,
+    study: str | None = None,
+    *,
+    name: str | None = None,
+    trials: int | None = None,
+    epochs: int | None = None,
+    workers: int | None = None,
+    seed: int | None = None,
+    data: str | None = None,
+    device: str | None = None,
+    console: Console,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Run a study to its end and return its summary. A study of that name that exists goes on where it stopped.
+
+    Raises InputError for what the user got wrong, RunError where workers failed, KeyboardInterrupt on Ctrl-C.
+    """
+    device = devices.resolve(device)
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers must be at least 1; found {workers}")
+    place.prepare()
+    opened = make_or_resume(place, study, name, trials=trials, epochs=epochs, seed=seed, data=data)
+    if not quiet:
+        _introduce(opened, device, console)
+    if any(t.state.name == "WAITING" for t in storage.trials(opened.optuna)) or storage.reclaim(opened.optuna):
+        _train(opened, workers or devices.default_workers(device), device, console, quiet)
+    summary = summarise(opened)
+    if summary["state"] == "running":
+        if not quiet:
+            console.print("other workers are still training; `tuner start` again when they are done")
+        return summary
+    return summary if finished(opened) else finish(opened)
+
+
+def make_or_resume(
+    place: Place,
+    study: str | None,
+    name: str | None,
+    *,
+    trials: int | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    data: str | None = None,
+) -> Study:
+    """The study of that name, made where there is none. Flags that are left out keep what the study has.
+
+    Raises InputError where the study file or a flag differs from what the study was made with.
+    """
+    changes: dict[str, Any] = {"epochs": epochs, "seed": seed, "data": data}
+    if name is not None and study is None and exists(place, name):
+        return _resume(place, name, None, trials, changes)
+    spec = study_file.load(study or "quickstart")
+    name = name or study_file.find(study or "quickstart").stem
+    if not exists(place, name):
+        return create_study(place, name, with_overrides(spec, trials=trials, **changes))
+    return _resume(place, name, spec, trials, changes)
+
+
+def _resume(place: Place, name: str, file: Spec | None, trials: int | None, changes: dict[str, Any]) -> Study:
+    opened = open_study(place, name)
+    kept = opened.spec
+    if file is not None:
+        # What flags decided when the study was made is no difference of the file.
+        same: dict[str, Any] = {"epochs": kept.training.epochs, "seed": kept.seed}
+        file = with_overrides(file, **same)
+        if kept.data.source != file.data.source or kept.data.path != file.data.path:
+            file = file.model_copy(update={"data": file.data.model_copy(update=_source(kept))})
+    wanted = with_overrides(file or kept, **changes)
+    different = differences(kept, wanted)
+    if different:
+        raise InputError(
+            f"study {name!r} exists and was made with other settings:\n  "
+            + "\n  ".join(different)
+            + "\nChoose another --name, or use the settings it was made with"
+        )
+    if trials is not None and trials != opened.n_trials:
+        if trials < 1:
+            raise InputError(f"--trials must be at least 1; found {trials}")
+        opened.optuna.set_user_attr("n_trials", trials)
+    fill_queue(opened)
+    return opened
+
+
+def _source(spec: Spec) -> dict[str, Any]:
+    return {"source": spec.data.source, "path": spec.data.path}
+
+
+def _introduce(study: Study, device: str, console: Console) -> None:
+    data = study.optuna.user_attrs["data"]
+    views = ", ".join(f"{name} {width}" for name, width in data["views"].items())
+    console.print(
+        f"[bold]{study.name}[/bold]: {study.n_trials} trials of up to {study.spec.training.epochs} epochs on "
+        f"{data['name']} ({data['rows']} rows; {views}; {len(data['classes'])} classes), {device}, "
+        f"state in {study.place.state}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if data["terms"]:
+        console.print(f"[dim]{data['terms']}[/dim]", highlight=False, soft_wrap=True)
+
+
+def _train(study: Study, workers: int, device: str, console: Console, quiet: bool) -> None:
+    """Start workers and watch them until all have left."""
+    processes = local.start(study, workers, device)
+    try:
+        with _terminable():
+            progress.watch(study, lambda: any(p.process.poll() is None for p in processes), console, quiet)
+    except KeyboardInterrupt:
+        if not quiet:
+            console.print("stopping: running trials go back into the queue (Ctrl-C again to leave at once)")
+        local.stop(processes)
+        storage.reclaim(study.optuna)
+        raise
+    except BaseException:
+        local.kill(processes)
+        storage.reclaim(study.optuna)
+        raise
+    storage.reclaim(study.optuna)
+    failed = [p for p in processes if p.process.returncode]
+    if failed and any(t.state.name == "WAITING" for t in storage.trials(study.optuna)):
+        raise RunError(f"{failed[0].last_words()} (worker log: {failed[0].log})")
+    for p in failed:
+        console.print(f"[yellow]a worker stopped early: {p.last_words()} (log: {p.log})[/yellow]", highlight=False)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends like Ctrl-C: trials are handed back."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,125 @@
+"""How far a study is and what it found, as plain data: what `status --json` prints and everything shown is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from trainer.config import LossConfig
+from tuner import storage
+from tuner.study import Study
+
+JSON_KEYS = (
+    "name",
+    "state",
+    "metric",
+    "direction",
+    "trials",
+    "epochs_run",
+    "epochs_full",
+    "best",
+    "baseline",
+    "plans",
+    "at_edge",
+    "pruned",
+    "failed",
+    "replicates",
+    "reference",
+    "diagnosis",
+)
+_NAMES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
+
+
+def summarise(study: Study) -> dict[str, Any]:
+    """The state of a study. Keys: JSON_KEYS; the first nine are the command-line contract."""
+    there = [t for t in storage.trials(study.optuna) if t.number < study.n_trials or t.state != TrialState.WAITING]
+    counts = dict.fromkeys(_NAMES.values(), 0)
+    for trial in there:
+        counts[_NAMES[trial.state.name]] += 1
+    budget = study.spec.training.epochs
+    best = best_trial(study)
+    named = {t.user_attrs["plan"]: t for t in there if "plan" in t.user_attrs}
+    attrs = study.optuna.user_attrs
+    speeds = attrs.get("speeds", {})
+    return {
+        "name": study.name,
+        "state": _state(there, counts),
+        "metric": study.spec.objective,
+        "direction": study.optuna.direction.name.lower(),
+        "trials": counts,
+        "epochs_run": sum(epochs_run(t) for t in there),
+        "epochs_full": sum(_epochs_full(t, budget) for t in there),
+        "best": entry(best, speeds),
+        "baseline": entry(named.get("baseline"), speeds),
+        "plans": {name: entry(trial, speeds) for name, trial in named.items() if name != "baseline"},
+        "at_edge": study.spec.at_edge(best.params) if best else [],
+        "pruned": {t.number: reason(t) for t in there if t.state == TrialState.PRUNED},
+        "failed": {t.number: reason(t) for t in there if t.state == TrialState.FAIL},
+        "replicates": attrs.get("replicates"),
+        "reference": attrs.get("reference"),
+        "diagnosis": attrs.get("diagnosis", []),
+    }
+
+
+def best_trial(study: Study) -> FrozenTrial | None:
+    """The best completed trial, the earliest of equals; None before there is one."""
+    done = [t for t in storage.trials(study.optuna, [TrialState.COMPLETE]) if t.value is not None]
+    sign = -1.0 if study.optuna.direction.name == "MAXIMIZE" else 1.0
+    return min(done, key=lambda t: (sign * (t.value or 0.0), t.number), default=None)
+
+
+def entry(trial: FrozenTrial | None, speeds: Mapping[str, dict[str, float]]) -> dict[str, Any] | None:
+    """A trial in brief; value is None until it completes. speeds: measures that need the baseline, by trial number."""
+    if trial is None:
+        return None
+    result = trial.user_attrs.get("result", {})
+    complete = trial.state == TrialState.COMPLETE
+    found = {
+        "number": trial.number,
+        "value": trial.value if complete else None,
+        "params": trial.user_attrs.get("config", {}),
+    }
+    if complete:
+        found |= {"best_epoch": result.get("best_epoch"), "test": result.get("test", {})}
+        found["measures"] = {**result.get("measures", {}), **speeds.get(str(trial.number), {})}
+    return found
+
+
+def epochs_run(trial: FrozenTrial) -> int:
+    """Epochs that a trial was trained."""
+    recorded = trial.user_attrs.get("result", {}).get("epochs")
+    return int(recorded) if recorded else max(trial.intermediate_values, default=0)
+
+
+def _epochs_full(trial: FrozenTrial, budget: int) -> int:
+    """What a trial would have cost unpruned. One that diverged or failed would have ended there anyway."""
+    cut = trial.state == TrialState.PRUNED and not reason(trial).startswith("diverged")
+    return budget if cut or trial.state == TrialState.COMPLETE else epochs_run(trial)
+
+
+def reason(trial: FrozenTrial) -> str:
+    """Why a trial was pruned or failed."""
+    return str(trial.user_attrs.get("result", {}).get("reason", ""))
+
+
+def config_of(trial: FrozenTrial) -> LossConfig:
+    """The complete config of a trial that has started."""
+    return LossConfig.from_knobs(trial.user_attrs["config"])
+
+
+def curve(trial: FrozenTrial, metric: str) -> list[float]:
+    """A kept curve of a finished trial; NaN where an epoch has no value."""
+    stored = trial.user_attrs.get("result", {}).get("curves", {}).get(metric, [])
+    return [math.nan if value is None else float(value) for value in stored]
+
+
+def _state(trials: list[FrozenTrial], counts: dict[str, int]) -> str:
+    """waiting, running, interrupted, complete or failed (no trial completed)."""
+    if any(t.state == TrialState.RUNNING and not storage.abandoned(t) for t in trials):
+        return "running"
+    if counts["running"] or counts["waiting"]:
+        return "waiting" if counts["waiting"] == len(trials) else "interrupted"
+    return "complete" if counts["complete"] else "failed"

@@ -1,0 +1,62 @@
+"""The MLflow UI, on 127.0.0.1 alone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+
+from tuner import view
+from tuner.errors import InputError, RunError
+from tuner.study import Place, open_study
+
+HOST = "127.0.0.1"
+
+
+def serve(place: Place, port: int, name: str, say: Callable[[str], None]) -> int:
+    """Run the server until it is interrupted; returns its exit code. `name`: the study on which the link opens."""
+    study = open_study(place, name)
+    if place.tracking.startswith(("http://", "https://")):
+        say(f"{name}: {view.link(place.tracking.rstrip('/'), study.runs['experiment_id'])}")
+        return 0
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise InputError(
+                f"port {port} on {HOST} cannot be used ({error.strerror}); try --port {port + 1}"
+            ) from None
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", place.tracking, "--default-artifact-root", (place.state / "artifacts").as_uri()]
+    env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    log = place.state / "logs" / "ui.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    say(f"starting the MLflow UI (log: {log})")
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        _wait(server, f"http://{HOST}:{port}/health", log.name)
+        say(f"{name}: {view.link(f'http://{HOST}:{port}', study.runs['experiment_id'])}")
+        say("Ctrl-C ends it")
+        return server.wait()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait(server: subprocess.Popen[bytes], url: str, log: str, seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise RunError(f"the MLflow server ended with code {server.returncode}; see {log}")
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.3)
+    raise RunError(f"the MLflow server did not answer within {seconds:.0f} s; see {log}")
