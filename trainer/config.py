@@ -10,7 +10,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from trainer.errors import InputError, unknown
 from trainer.registry import names
@@ -37,7 +37,7 @@ class Knob:
             if value not in self.choices:
                 raise InputError(unknown(name, value, self.choices))
             return value
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e300:
             raise InputError(f"{name} must be a finite number; found {value!r}")
         if self.kind == "int" and int(value) != value:
             raise InputError(f"{name} must be a whole number; found {value!r}")
@@ -173,7 +173,7 @@ class ModelConfig:
     """The architecture, shared by all trials of a study."""
 
     # Read by the study file's validator; a plain dict, so that this package needs no pydantic.
-    __pydantic_config__ = {"extra": "forbid", "use_attribute_docstrings": True}
+    __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     hidden: int = 64
     """Width H of the fused representation."""
@@ -199,7 +199,7 @@ class ModelConfig:
 class TrainingConfig:
     """How every trial of a study is trained."""
 
-    __pydantic_config__ = {"extra": "forbid", "use_attribute_docstrings": True}
+    __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     epochs: int = 30
     """Epochs of a full training run."""

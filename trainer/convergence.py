@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from trainer.objective import Objective
-from trainer.report import EXPLOSION
 
+EXPLOSION = 10.0
+"""A step explodes when its gradient norm is over this many times the running median before it."""
 PHASES = {"early": (0.0, 0.2), "middle": (0.2, 0.6), "late": (0.6, 1.0)}
 """Shares of the budget: the recommendation's epochs 1-10, 11-30 and 31-50 of 50."""
 
@@ -68,7 +69,7 @@ def fluctuation(curve: Sequence[float], phase: str | None = None) -> float:
 def gradient_stability(norms: np.ndarray, clip_norm: float) -> dict[str, float]:
     """Coefficient of variation, share of explosions and share clipped of the gradient norms (steps,) of a whole run.
 
-    A step explodes when its norm is over 10 times the running median of the 100 steps before it.
+    A step explodes when its norm is over 10 times the median of the last 100 steps, itself included.
     """
     if not len(norms):
         return {}

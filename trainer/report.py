@@ -16,11 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from trainer.convergence import EXPLOSION
 from trainer.member import StepLog
 from trainer.scores import Scores
-
-EXPLOSION = 10.0
-"""A step explodes when its gradient norm is over this many times the running median of the epoch so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +45,10 @@ def step_metrics(log: StepLog, clip_norm: float) -> tuple[dict[str, float], np.n
         name: np.array([float(step[name]) for step in log.weights]) for name in (log.weights[0] if log.weights else {})
     }
     metrics = {f"loss/{name}": float(values.mean()) for name, values in columns.items()}
+    labelled = columns["classification"] != 0
+    if labelled.any():
+        # A batch without labels has a classification loss of exactly 0, which is no measurement.
+        metrics["loss/classification"] = float(columns["classification"][labelled].mean())
     metrics |= {f"weight/{name}": float(values.mean()) for name, values in weights.items()}
     metrics |= {f"weighted/{name}": float((columns[name] * values).mean()) for name, values in weights.items()}
     metrics["weighted/total"] = float(total.mean())

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from trainer.config import ModelConfig
 from trainer.data import Dataset
+from trainer.errors import InputError
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 LONGEST_SEQUENCE = 128
@@ -70,7 +71,11 @@ def resolve_context(model: ModelConfig, data: Dataset) -> str:
     """`auto` means a GRU where rows belong to dialogues."""
     if model.context == "auto":
         return "none" if data.dialogue is None else "gru"
-    return "none" if data.dialogue is None else model.context
+    if model.context != "none" and data.dialogue is None:
+        raise InputError(
+            f"model.context is {model.context}, but data {data.name!r} has no dialogues: expected auto or none"
+        )
+    return model.context
 
 
 def to_tensors(data: Dataset, model: ModelConfig, device: str | torch.device = "cpu") -> TensorData:
@@ -80,7 +85,7 @@ def to_tensors(data: Dataset, model: ModelConfig, device: str | torch.device = "
     mean = x[train].mean(axis=0, dtype=np.float64).astype(np.float32)
     scale = x[train].std(axis=0, dtype=np.float64).astype(np.float32)
     # A column that is constant up to rounding carries nothing; dividing by its "deviation" would blow rounding up.
-    scale[scale <= 1e-6 * np.maximum(1.0, np.abs(mean))] = 1.0
+    scale[scale <= 1e-6 * np.abs(mean)] = 1.0
     context = resolve_context(model, data)
     return TensorData(
         x=torch.from_numpy((x - mean) / scale).to(device),

@@ -211,7 +211,8 @@ def ui(
     from tuner.ui import serve
 
     place = _existing(_place(state, storage, tracking_uri))
-    raise typer.Exit(serve(place, port, _latest(place), (lambda text: None) if quiet else out.print))
+    say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
+    raise typer.Exit(serve(place, port, _latest(place), say))
 
 
 def _existing(place: Any) -> Any:
@@ -267,7 +268,9 @@ def _show_comparison(summary: dict[str, Any], spec: Any) -> None:
         out.print()
         out.print(table)
     if summary["best"]:
-        knobs = "  ".join(f"{knob}={note.show(value)}" for knob, value in note.telling(summary["best"]["params"], spec).items())
+        knobs = "  ".join(
+            f"{knob}={note.show(value)}" for knob, value in note.telling(summary["best"]["params"], spec).items()
+        )
         out.print(f"\nbest: {knobs}", soft_wrap=True)
     for text in note.remarks(summary, spec):
         out.print(f"\n[yellow]•[/yellow] {text}", soft_wrap=True)

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from tuner.errors import InputError
 
 
 def resolve(wanted: str | None) -> str:
     """`auto` is CUDA where there is one, else the CPU. Raises InputError for a device that is not there."""
-    import torch
-
     wanted = wanted or "auto"
     if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if cuda_devices() else "cpu"
     kind = wanted.partition(":")[0]
     if kind not in ("cpu", "cuda"):
         raise InputError(f"unknown device {wanted!r}: expected auto, cpu, cuda or cuda:N")
     if kind == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        count = cuda_devices()
         index = wanted.partition(":")[2] or "0"
         if not index.isdigit() or int(index) >= count:
             raise InputError(f"device {wanted!r} is not there: found {count} CUDA devices; try --device cpu")
     return wanted
+
+
+def cuda_devices() -> int:
+    """CUDA devices that PyTorch can use. Where there is no NVIDIA driver at all, importing torch is spared."""
+    if not any(Path(path).exists() for path in ("/dev/nvidiactl", "/proc/driver/nvidia", "/dev/dxg")):
+        return 0
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def cores() -> int:
@@ -34,10 +42,8 @@ def cores() -> int:
 
 def default_workers(device: str) -> int:
     """One process a GPU, or one single-threaded process a core."""
-    import torch
-
     if device == "cuda":
-        return max(1, torch.cuda.device_count())
+        return max(1, cuda_devices())
     return 1 if device.startswith("cuda") else cores()
 
 

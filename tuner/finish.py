@@ -10,12 +10,13 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from trainer.convergence import speed
+from trainer.objective import Objective
 from tuner import diagnosis, export, note, plots, storage, view, yaml
 from tuner.reference import logistic_regression
 from tuner.study import Study, spec_dict
-from tuner.summary import best_trial, config_of, curve, summarise
+from tuner.summary import best_trial, config_of, curve, summarise, title
 from tuner.tracking import NOTE, Tracker, finite
-from tuner.worker import speeds, title
 
 
 def finish(study: Study) -> dict[str, Any]:
@@ -116,3 +117,13 @@ def _metrics(summary: dict[str, Any]) -> dict[str, float]:
     if summary["reference"]:
         found |= {f"logistic_regression/{n}": v for n, v in summary["reference"].items()}
     return finite(found)
+
+
+def speeds(study: Study, trials: Sequence[FrozenTrial], baseline: float) -> dict[int, dict[str, float]]:
+    """Convergence speed of each completed trial against the baseline's best, by trial number."""
+    objective, budget = Objective(study.spec.objective), study.spec.training.epochs
+    return {
+        t.number: speed([v if v is not None else math.nan for v in curve], baseline, objective, budget)
+        for t in trials
+        if (curve := t.user_attrs.get("result", {}).get("curves", {}).get(objective.metric))
+    }

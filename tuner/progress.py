@@ -15,8 +15,7 @@ from rich.text import Text
 
 from tuner import storage
 from tuner.study import Study
-from tuner.summary import best_trial, config_of, epochs_run, reason
-from tuner.worker import title
+from tuner.summary import best_trial, config_of, epochs_run, reason, title
 
 BARS = "▁▂▃▄▅▆▇█"
 STYLES = {"COMPLETE": "green", "PRUNED": "yellow", "FAIL": "red"}

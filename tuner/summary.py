@@ -105,6 +105,17 @@ def reason(trial: FrozenTrial) -> str:
     return str(trial.user_attrs.get("result", {}).get("reason", ""))
 
 
+def title(number: int, config: LossConfig, plan: str | None = None) -> str:
+    """A short name for what differs between trials: `#12 w=0.031 smooth_l1 gate=0.01 focal=1.2`."""
+    parts = [f"#{number}", f"w={config.encoder_loss_weight:.3g}", config.reconstruction_loss]
+    parts.append(f"gate={config.gate_reg_weight:.2g}")
+    if config.focal_gamma > 0:
+        parts.append(f"focal={config.focal_gamma:.2g}")
+    if config.weighting != "fixed":
+        parts.append(config.weighting + (f"={config.warmup_epochs}" if config.weighting == "warmup" else ""))
+    return " ".join(parts) + (f" ({plan})" if plan else "")
+
+
 def config_of(trial: FrozenTrial) -> LossConfig:
     """The complete config of a trial that has started."""
     return LossConfig.from_knobs(trial.user_attrs["config"])

@@ -14,10 +14,9 @@ from types import FrameType
 from typing import Any
 
 import torch
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
 from trainer.config import LossConfig
-from trainer.convergence import speed
 from trainer.objective import Objective
 from trainer.report import EpochReport
 from trainer.tensors import TensorData, to_tensors
@@ -29,6 +28,7 @@ from tuner.launch.local import orphaned
 from tuner.pruning import RungPruner
 from tuner.sampling import sampler
 from tuner.study import Study
+from tuner.summary import title
 from tuner.tracking import Tracker, finite
 
 KEPT_CURVES = (
@@ -309,30 +309,9 @@ def _short(value: float) -> float | None:
     return float(f"{value:.5g}") if math.isfinite(value) else None
 
 
-def title(number: int, config: LossConfig, plan: str | None = None) -> str:
-    """A short name for what differs between trials: `#12 w=0.031 smooth_l1 gate=0.01 focal=1.2`."""
-    parts = [f"#{number}", f"w={config.encoder_loss_weight:.3g}", config.reconstruction_loss]
-    parts.append(f"gate={config.gate_reg_weight:.2g}")
-    if config.focal_gamma > 0:
-        parts.append(f"focal={config.focal_gamma:.2g}")
-    if config.weighting != "fixed":
-        parts.append(config.weighting + (f"={config.warmup_epochs}" if config.weighting == "warmup" else ""))
-    return " ".join(parts) + (f" ({plan})" if plan else "")
-
-
 def line(number: int, config: LossConfig, state: str, result: Result, plan: str | None) -> str:
     """One line about a finished trial."""
     value = f"{result.best_value:.4f}" if math.isfinite(result.best_value) else "-"
     return f"{title(number, config, plan)}: {state} {value} after {result.epochs} epochs" + (
         f" ({result.reason})" if result.state == "diverged" else ""
     )
-
-
-def speeds(study: Study, trials: Sequence[FrozenTrial], baseline: float) -> dict[int, dict[str, float]]:
-    """Convergence speed of each completed trial against the baseline's best, by trial number."""
-    objective, budget = Objective(study.spec.objective), study.spec.training.epochs
-    return {
-        t.number: speed([v if v is not None else math.nan for v in curve], baseline, objective, budget)
-        for t in trials
-        if (curve := t.user_attrs.get("result", {}).get("curves", {}).get(objective.metric))
-    }

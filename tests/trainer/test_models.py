@@ -73,6 +73,13 @@ def test_a_row_does_not_depend_on_its_batch():
         torch.testing.assert_close(a[5:6], c, rtol=1e-5, atol=1e-6)
 
 
+def test_a_row_does_not_depend_on_its_batch_in_training_either():
+    model, x = make().train(), rows_of(8)
+    changed = torch.cat([x[:3] + 10, x[3:]])
+    a, b = (model(rows, torch.ones(8, dtype=torch.int64)).logits[3:] for rows in (x, changed))
+    torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("context", TALKING)
 @pytest.mark.parametrize("layers", [1, 2])
 class TestContext:

@@ -191,6 +191,26 @@ def test_members_start_from_the_same_weights(tensors, small, short):
     assert not torch.equal(states[0]["classify_out.weight"], other["classify_out.weight"])
 
 
+def test_each_epoch_has_its_own_order(tensors, small, short):
+    population = Population(MIXED[:1], tensors(), small, short, seed=3)
+    orders = []
+    for _ in range(3):
+        orders.append(tuple(torch.cat([batch.rows for batch in population.batches()]).tolist()))
+        population.run_epoch()
+    assert len(set(orders)) == 3 and len({frozenset(order) for order in orders}) == 1
+
+
+def test_dwa_follows_the_means_of_the_last_two_epochs(run):
+    (result,) = run([LossConfig(weighting="dwa", dwa_temperature=0.5, encoder_loss_weight=0.3)])
+    losses = np.array([result.curves["loss/classification"], result.curves["loss/reconstruction"]])
+    for epoch in range(4):
+        ratio = np.exp(losses[:, epoch - 1] / losses[:, epoch - 2] / 0.5)
+        factor = 2 * ratio / ratio.sum() if epoch >= 2 else [1, 1]
+        weights = [result.curves[f"weight/{name}"][epoch] for name in ("classification", "reconstruction")]
+        assert weights == pytest.approx([factor[0], 0.3 * factor[1]], rel=1e-5)
+        assert epoch < 2 or abs(factor[0] - 1) > 1e-3
+
+
 @pytest.mark.parametrize("name", ["val/weighted_f1", "val/cross_entropy"])
 def test_best_is_the_first_best_epoch_of_the_objective(run, name):
     objective = Objective(name)

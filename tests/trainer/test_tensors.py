@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from trainer.config import ModelConfig
+from trainer.errors import InputError
 from trainer.tensors import (
     LONGEST_SEQUENCE,
     TEST,
@@ -65,7 +66,11 @@ def test_a_constant_column_becomes_0(dataset, small, value):
 def test_context_needs_dialogues(dataset, context, expected):
     config = ModelConfig(context=context)
     assert resolve_context(config, dataset(dialogue=np.arange(120) // 4)) == expected
-    assert resolve_context(config, dataset()) == "none"
+    if context in ("auto", "none"):
+        assert resolve_context(config, dataset()) == "none"
+    else:
+        with pytest.raises(InputError, match=f"{context}.*no dialogues"):
+            resolve_context(config, dataset())
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 24, 72, 1000])

@@ -32,10 +32,12 @@ class Strategy(Weighting):
         old = self.means[index]
         momentum = self.config.ema_momentum
         mean = torch.where(old.isnan(), now, momentum * old + (1 - momentum) * now)
+        # Exactly 0 is what a batch without labels gives: it says nothing about the term.
+        mean = torch.where(now == 0, old, mean)
         if self.training:
             self.means[index] = mean
         reach = self.config.ema_range
-        factor = (mean[0] / mean.clamp(min=1e-12)).clamp(1 / reach, reach)
+        factor = (mean[0] / mean.clamp(min=1e-12)).clamp(1 / reach, reach).nan_to_num(1.0)
         balanced = {name: self.base[name] * factor[i] for i, name in enumerate(tasks)}
         balanced["classification"] = torch.ones_like(factor[0])
         return {name: balanced.get(name, self.base[name]) for name in self.active(terms)}

@@ -164,8 +164,15 @@ def tidy(ax: Axes, xlabel: str, ylabel: str) -> None:
 
 
 def headline(fig: Figure, title: str, below: str = "") -> None:
-    """Title and a smaller line below it."""
+    """Title, and a line below it."""
     fig.suptitle(title + (f"\n{below}" if below else ""), fontsize=12)
+
+
+def whole_numbers(axis: Any) -> None:
+    """Ticks of a count: round and whole."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10], integer=True))
 
 
 def key(fig: Figure, handles: Sequence[Any], columns: int = 4) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tuner.plots._view import GREY, INK, Style, View, dot, figure, headline, key, number, stroke, tidy
+from tuner.plots._view import GREY, INK, Style, View, dot, figure, headline, key, number, stroke, tidy, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,8 +16,6 @@ CROSS_ENTROPY = "val/cross_entropy"
 
 def draw(view: View) -> Figure | None:
     """Best, baseline and plans in colour before all other trials in grey; None below two completed trials."""
-    from matplotlib.ticker import MaxNLocator
-
     if len(view.done) < 2 or view.best is None:
         return None
     metrics = list(dict.fromkeys([view.objective.metric, CROSS_ENTROPY]))
@@ -27,7 +25,7 @@ def draw(view: View) -> Figure | None:
     panels = {metric: curves for metric, curves in panels.items() if curves}
     if not panels:
         return None
-    fig = figure(5.2 * len(panels), 4.6)
+    fig = figure(10.4 if len(panels) > 1 else 7.4, 4.6)
     axes = fig.subplots(1, len(panels), sharex=True, squeeze=False)[0]
     styles = view.styles()
     pruned = {t.number for t in view.pruned}
@@ -52,14 +50,15 @@ def draw(view: View) -> Figure | None:
             ax.scatter(*zip(*ends, strict=True), marker="x", s=16, color="#6e6e6e", linewidths=0.9, zorder=2)
         ax.set_ylim(*_limits(curves, set(styles)))
         tidy(ax, "epoch", view.words(metric))
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        whole_numbers(ax.xaxis)
         better = view.maximize if metric == view.objective.metric else False
         ax.set_title("higher is better" if better else "lower is better", fontsize=10, color=INK)
     handles = [stroke(style) for style in styles.values()]
-    handles.append(stroke(Style("other trials", GREY, "-", 0.9)))
+    if any(t.number not in styles for t in view.done + view.pruned):
+        handles.append(stroke(Style("other trials", GREY, "-", 0.9)))
     if pruned:
         handles.append(dot("stopped early", "#6e6e6e", "x", size=5))
-    key(fig, handles)
+    key(fig, handles, 4 if len(panels) > 1 else 3)
     headline(fig, title(view))
     return fig
 
@@ -83,11 +82,11 @@ def curve(view: View, trial: FrozenTrial, metric: str) -> list[float]:
 
 
 def _limits(curves: dict[int, list[float]], shown: set[int]) -> tuple[float, float]:
-    """All of the coloured curves, and all but the most extreme 4% of the grey ones, so that one that diverges is cut off."""
+    """All curves, except where one lies further off than the coloured ones reach: one that diverges is cut off."""
     finite = {n: [v for v in values if math.isfinite(v)] for n, values in curves.items()}
-    everything = sorted(v for values in finite.values() for v in values)
-    cut = len(everything) // 50
-    kept = everything[cut : len(everything) - cut]
-    kept += [v for n in shown for v in finite.get(n, [])]
-    pad = 0.04 * (max(kept) - min(kept)) or 0.01
-    return min(kept) - pad, max(kept) + pad
+    everything = [v for values in finite.values() for v in values]
+    colored = [v for n in shown for v in finite.get(n, [])] or everything
+    reach = max(colored) - min(colored)
+    low, high = max(min(everything), min(colored) - reach), min(max(everything), max(colored) + reach)
+    pad = 0.04 * (high - low) or 0.01
+    return low - pad, high + pad

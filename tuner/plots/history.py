@@ -20,6 +20,7 @@ from tuner.plots._view import (
     number,
     stroke,
     tidy,
+    whole_numbers,
 )
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 def draw(view: View) -> Figure | None:
     """Objective by trial number, with the best so far and the baseline's noise; None below two completed trials."""
-    from matplotlib.ticker import MaxNLocator
-
     if len(view.done) < 2 or view.best is None:
         return None
     limits = view.limits()
@@ -71,7 +70,7 @@ def draw(view: View) -> Figure | None:
             worse = "v" if view.maximize else "^"
             handles.append(dot("worse than the axis shows", GREY, worse, filled=False, size=5))
     ax.set_ylim(*limits)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(ax.xaxis)
     tidy(ax, "trial", f"{view.words()} ({'higher' if view.maximize else 'lower'} is better)")
     key(fig, handles, 3)
     headline(fig, title(view))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import textwrap
 import warnings
 from typing import TYPE_CHECKING
 
@@ -48,16 +49,16 @@ def draw(view: View) -> Figure | None:
     ax.set_xlim(0, right)
     mark = Line2D([], [], linestyle="", marker="|", markersize=12, markeredgewidth=2.2, color=INK)
     mark.set_label(f"{CHANCE:.0%} of shuffled results stay below")
-    bars = [Patch(color=DONE, label="more than chance"), Patch(color="#c4c4c4", label="no more than chance gives")]
-    key(fig, [*bars, mark], 3)
+    bars = [Patch(color=DONE, label="more than chance")] if beyond else []
+    if len(beyond) < len(order):
+        bars.append(Patch(color="#c4c4c4", label="no more than chance gives"))
+    key(fig, [*bars, mark] if marks else bars, 3)
     conditional = [name for name in reversed(order) if any(name not in t.params for t in trials)]
     note = f"Where the best quarter of {len(trials)} trials lies, against all of them (PED-ANOVA)"
     if conditional:
-        note += f"\nAmong the trials that have the knob: {', '.join(conditional)}"
+        note += "\n" + textwrap.fill(f"Among the trials that have the knob: {', '.join(conditional)}", 75)
     ax.set_title(note, fontsize=9, color=INK)
-    headline(
-        fig, f"What decided which trials are good: {', '.join(beyond[:2])}" if beyond else "No knob stands out yet"
-    )
+    headline(fig, f"What sets good trials apart: {', '.join(beyond[:2])}" if beyond else "No knob stands out yet")
     return fig
 
 

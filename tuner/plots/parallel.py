@@ -30,7 +30,7 @@ def draw(view: View) -> Figure | None:
     worst, best = (min(values), max(values)) if view.maximize else (max(values), min(values))
     # cividis is perceptually uniform and made for colour-blind readers; its dark end stands out on white.
     colors = colormaps["cividis_r"]
-    fig = figure(max(5.2, 1.45 * len(knobs) + 2.6), 4.9)
+    fig = figure(min(12.5, max(5.6, 1.3 * len(knobs) + 2.2)), 5.0)
     ax = fig.subplots()
     for trial in view.done:
         good = (view.value(trial) - worst) / (best - worst)
@@ -38,18 +38,18 @@ def draw(view: View) -> Figure | None:
         # A small shift keeps trials apart that share a choice; the two that stand out pass through the tick.
         shift = 0.0 if role else random.Random(trial.number).uniform(-0.035, 0.035)
         heights = [height(view.spec.knobs[name], trial.params.get(name), shift) for name in knobs]
-        style = {
+        styles: dict[str, dict[str, Any]] = {
             "best": {"color": BEST, "linewidth": 3.0, "zorder": 4},
             "baseline": {"color": BASELINE, "linewidth": 2.0, "zorder": 4, "linestyle": DASHED},
             "": {"color": colors(good), "linewidth": 1.1, "alpha": 0.8, "zorder": 2 + good},
-        }[role]
-        ax.plot(range(len(knobs) + 1), [*heights, good], label=str(trial.number), **style)
+        }
+        ax.plot(range(len(knobs) + 1), [*heights, good], label=str(trial.number), **styles[role])
     _axes(ax, view, knobs, worst, best)
     handles = [stroke(Style(f"best: trial {view.best.number}", BEST, "-", 3.0))]
     if view.baseline and view.baseline.number != view.best.number:
         handles.append(stroke(Style("baseline", BASELINE, DASHED, 2.0)))
     key(fig, handles)
-    headline(fig, f"All {len(view.done)} completed trials; the darker, the better the {view.words()}")
+    headline(fig, f"All {len(view.done)} completed trials, knob by knob", f"the darker, the better the {view.words()}")
     return fig
 
 
@@ -101,7 +101,7 @@ def _axes(ax: Axes, view: View, knobs: list[str], worst: float, best: float) -> 
     labels = [*knobs, view.words().replace(" on ", "\non ")]
     ax.set_xticks(
         range(last + 1),
-        [label.replace("_", "_\n", 1) if len(label) > 13 and "_" in label else label for label in labels],
+        [label.replace("_", "_\n", 1) if len(label) > 12 and "_" in label else label for label in labels],
     )
     ax.tick_params(axis="x", labeltop=True, labelbottom=False, length=0, labelsize=9)
     ax.tick_params(axis="y", left=False, labelleft=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from tuner.plots._view import BEST, DONE, GREY, View, figure, headline, tidy
+from tuner.plots._view import BEST, DONE, GREY, View, figure, headline, tidy, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,8 +15,6 @@ KINDS = (("stopped at a rung", GREY), ("diverged", BEST), ("completed", DONE))
 
 def draw(view: View) -> Figure | None:
     """One bar for every rung, every stretch between two rungs in which a trial ended, and the end."""
-    from matplotlib.ticker import MaxNLocator
-
     if not view.pruned:
         return None
     bars = counts(view)
@@ -37,7 +35,7 @@ def draw(view: View) -> Figure | None:
     ax.set_xticks(range(len(bars)), [f"{b}\nrung" if b in {str(r) for r in at_rung} else b for b in bars])
     ax.set_ylim(0, 1.12 * max(below))
     tidy(ax, "epoch", "trials")
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(ax.yaxis)
     ax.grid(axis="x", visible=False)
     fig.legend(loc="outside lower center", ncols=3, fontsize=9, frameon=False)
     whole = len(view.done) + len(view.pruned)
