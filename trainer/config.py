@@ -201,10 +201,10 @@ class TrainingConfig:
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
-    epochs: int = 30
+    epochs: int = 50
     """Epochs of a full training run."""
     batch_size: int | None = None
-    """Rows a step (whole dialogues are packed up to it); by default 16 to 256, some 30 steps an epoch."""
+    """Rows a step (whole dialogues are packed up to it); by default 16 to 256, some 50 steps an epoch."""
     learning_rate: float = 2e-3
     """Peak learning rate of AdamW."""
     weight_decay: float = 1e-2

@@ -112,8 +112,8 @@ def _sequences(data: Dataset, split: int, context: str) -> list[np.ndarray]:
 
 
 def default_batch_size(n_train: int) -> int:
-    """The power of two nearest to a thirtieth of the training rows, 16 to 256: some 30 steps an epoch."""
-    return int(np.clip(2 ** round(np.log2(max(n_train, 1) / 30)), 16, 256))
+    """The power of two nearest to a fiftieth of the training rows, 16 to 256: some 50 steps an epoch."""
+    return int(np.clip(2 ** round(np.log2(max(n_train, 1) / 50)), 16, 256))
 
 
 def epoch_batches(data: TensorData, batch_size: int, seed: int, epoch: int) -> list[Batch]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from trainer.config import ModelConfig
@@ -58,7 +59,7 @@ class Predictor:
         try:
             config: dict[str, Any] = json.loads((folder / CONFIG).read_text())
             tensors = load_file(folder / WEIGHTS)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise InputError(f"{folder} holds no saved model: {error}") from None
         self.label_names: list[str] = config["label_names"]
         self.mean, self.scale = tensors.pop("mean"), tensors.pop("scale")

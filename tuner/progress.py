@@ -15,7 +15,7 @@ from rich.text import Text
 
 from tuner import storage
 from tuner.study import Study
-from tuner.summary import best_trial, config_of, epochs_run, reason, title
+from tuner.summary import best_of, config_of, epochs_run, reason, title
 
 BARS = "▁▂▃▄▅▆▇█"
 STYLES = {"COMPLETE": "green", "PRUNED": "yellow", "FAIL": "red"}
@@ -33,39 +33,51 @@ def watch(study: Study, going: Callable[[], bool], console: Console, quiet: bool
 
 
 def _watch_live(study: Study, going: Callable[[], bool], console: Console) -> None:
-    began, before = time.monotonic(), _finished(study)
+    began, before = time.monotonic(), _finished(storage.trials(study.optuna))
     shown = {t.number for t in before}
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         while True:
             more = going()
-            finished = _finished(study)
+            trials = storage.trials(study.optuna)
+            finished = _finished(trials)
             for trial in finished:
                 if trial.number not in shown:
                     shown.add(trial.number)
                     live.console.print(_line(trial), overflow="ellipsis", no_wrap=True)
             if not more:
                 return
-            live.update(_panel(study, finished, len(finished) - len(before), time.monotonic() - began))
-            time.sleep(0.4)
+            live.update(_panel(study, trials, len(finished) - len(before), time.monotonic() - began))
+            _wait(going)
 
 
 def _watch_plain(study: Study, going: Callable[[], bool], console: Console) -> None:
-    shown = {t.number for t in _finished(study)}
+    shown = {t.number for t in _finished(storage.trials(study.optuna))}
     while True:
         more = going()
-        finished = _finished(study)
+        finished = _finished(storage.trials(study.optuna))
         for trial in finished:
             if trial.number not in shown:
                 shown.add(trial.number)
                 console.print(f"[{len(shown)}/{study.n_trials}] ", _line(trial), sep="", soft_wrap=True)
         if not more:
             return
-        time.sleep(0.4)
+        _wait(going)
 
 
-def _finished(study: Study) -> list[FrozenTrial]:
+def _wait(going: Callable[[], bool]) -> None:
+    """Until the next refresh, or until the workers have ended."""
+    until = time.monotonic() + REFRESH_SECONDS
+    while going() and time.monotonic() < until:
+        time.sleep(0.1)
+
+
+REFRESH_SECONDS = 1.0
+"""Reading the storage costs CPU time that trials could use."""
+
+
+def _finished(trials: list[FrozenTrial]) -> list[FrozenTrial]:
     """Finished trials in the order in which they ended."""
-    found = storage.trials(study.optuna, [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL])
+    found = [t for t in trials if t.state.is_finished()]
     return sorted(found, key=lambda t: (t.datetime_complete is not None and t.datetime_complete.timestamp(), t.number))
 
 
@@ -81,9 +93,9 @@ def _line(trial: FrozenTrial) -> Text:
     return text
 
 
-def _panel(study: Study, finished: list[FrozenTrial], ended: int, seconds: float) -> Group:
+def _panel(study: Study, trials: list[FrozenTrial], ended: int, seconds: float) -> Group:
     """The live part: a bar, the best so far, and each running trial with its curve."""
-    total = study.n_trials
+    finished, total = _finished(trials), study.n_trials
     left = _time_left(study, len(finished), ended, seconds)
     bar = Table.grid(padding=(0, 1))
     bar.add_row(
@@ -94,7 +106,7 @@ def _panel(study: Study, finished: list[FrozenTrial], ended: int, seconds: float
         Text(left, style="dim"),
     )
     rows: list[Any] = [bar]
-    best = best_trial(study)
+    best = best_of(trials, study.optuna.direction.name)
     if best is not None:
         rows.append(Text.assemble(("best ", "dim"), (f"{best.value:.4f} ", "bold green"), _title(best)))
     running = Table.grid(padding=(0, 1))
@@ -103,7 +115,7 @@ def _panel(study: Study, finished: list[FrozenTrial], ended: int, seconds: float
     running.add_column(no_wrap=True)
     running.add_column(no_wrap=True, overflow="ellipsis")
     budget = study.spec.training.epochs
-    for trial in storage.trials(study.optuna, [TrialState.RUNNING]):
+    for trial in (t for t in trials if t.state == TrialState.RUNNING):
         values = [v for _, v in sorted(trial.intermediate_values.items())]
         now = f"{values[-1]:.4f}" if values else ""
         epoch = f"{max(trial.intermediate_values, default=0)}/{budget}"

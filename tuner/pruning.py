@@ -10,31 +10,32 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 
-def rungs(epochs: int, first: float, reduction: float) -> list[int]:
-    """Epochs at which trials are judged: `first` (a share of the epochs), then `reduction` times further apart.
+def rungs(epochs: int, first: float) -> list[int]:
+    """Epochs at which trials are judged: `first` (a share of the epochs), then each twice as late, up to half.
 
-    Never before the second epoch and never at the last one, where nothing is left to save.
+    Never before the second epoch; later than half-way there is little left to save, and a trial that came so far is
+    worth its test scores.
     """
     found: list[int] = []
     at = max(2.0, first * epochs)
-    while round(at) < epochs:
+    while round(at) <= epochs / 2:
         found.append(round(at))
-        at *= reduction
-    return sorted(set(found))
+        at *= 2
+    return found
 
 
 class RungPruner(BasePruner):
     """Successive halving on one bracket, without an order.
 
-    At a rung a trial goes on if its best value so far is among the best 1 in `reduction` of all trials that reported
-    at that rung, whatever became of them later. Only values reported up to the rung count, so the answer depends on
-    which trials have reached it and not on who is asked first; Optuna's SuccessiveHalvingPruner depends on that order,
-    and its MedianPruner compares with completed trials alone. The rule is ASHA's (Li et al. 2020, A System for
+    At a rung a trial goes on if its best value so far (on a tie: its mean so far) is among the best 1 in `reduction`
+    of all trials that reported at that rung, whatever became of them later. Only values reported up to the rung
+    count, so the answer depends on which trials have reached it and not on who is asked first; Optuna's
+    SuccessiveHalvingPruner depends on that order, and its MedianPruner compares with completed trials alone. The rule is ASHA's (Li et al. 2020, A System for
     Massively Parallel Hyperparameter Tuning) without promotion records. Fewer than `min_peers` reports stop nobody.
     """
 
-    def __init__(self, epochs: int, first: float = 0.1, reduction: float = 3.0, min_peers: int = 4) -> None:
-        self.rungs = rungs(epochs, first, reduction)
+    def __init__(self, epochs: int, first: float = 0.1, reduction: float = 2.5, min_peers: int = 4) -> None:
+        self.rungs = rungs(epochs, first)
         self.reduction = reduction
         self.min_peers = min_peers
 
@@ -44,15 +45,18 @@ class RungPruner(BasePruner):
         if rung not in self.rungs:
             return False
         sign = 1.0 if study.direction == StudyDirection.MAXIMIZE else -1.0
-        peers = [best_so_far(t, rung, sign) for t in study.get_trials(deepcopy=False) if rung in t.intermediate_values]
+        peers = [so_far(t, rung, sign) for t in study.get_trials(deepcopy=False) if rung in t.intermediate_values]
         if len(peers) < self.min_peers:
             return False
         peers.sort(reverse=True)
         threshold = peers[max(1, math.ceil(len(peers) / self.reduction)) - 1]
-        return best_so_far(trial, rung, sign) < threshold
+        return so_far(trial, rung, sign) < threshold
 
 
-def best_so_far(trial: FrozenTrial, epoch: int, sign: float) -> float:
-    """Best value that a trial reported up to an epoch, larger is better; -inf where nothing finite was reported."""
-    values = (sign * v for step, v in trial.intermediate_values.items() if step <= epoch and math.isfinite(v))
-    return max(values, default=-math.inf)
+def so_far(trial: FrozenTrial, epoch: int, sign: float) -> tuple[float, float]:
+    """Best and mean of what a trial reported up to an epoch, larger is better; -inf where nothing was reported.
+
+    F1 on few validation rows takes few values, so ties are common and letting all of them pass would prune little.
+    """
+    values = [sign * v for step, v in trial.intermediate_values.items() if step <= epoch and math.isfinite(v)]
+    return (max(values), sum(values) / len(values)) if values else (-math.inf, -math.inf)

@@ -41,9 +41,9 @@ class SearchSection(Section):
     pruner: Literal["rungs", "none"] = "rungs"
     """rungs stops all but the best share of trials at a few epochs; none trains all of them to the end."""
     first_rung: float = Field(default=0.1, gt=0, lt=1)
-    """First rung as a share of the epochs."""
-    reduction: float = Field(default=3.0, gt=1)
-    """One in so many trials passes a rung; rungs stand this factor apart."""
+    """First rung as a share of the epochs; each further rung is twice as late, up to half of the epochs."""
+    reduction: float = Field(default=2.5, gt=1)
+    """One in so many trials passes a rung."""
     min_peers: int = Field(default=4, ge=1)
     """Trials that must have reached a rung before it stops anyone."""
     replicates: int = Field(default=3, ge=0)
@@ -174,9 +174,9 @@ class Spec(Section):
             raise InputError(f"{label}: {error}") from None
 
     def exists(self, name: str, chosen: Mapping[str, Any]) -> bool:
-        """Whether a searched knob exists under the choices made so far."""
+        """Whether a searched knob exists under the choices made so far; a choice that nobody makes is implied."""
         when = KNOBS[name].when
-        return when is None or when[0] not in self.knobs or chosen.get(when[0]) == when[1]
+        return when is None or (when[0] not in self.knobs and when[0] not in chosen) or chosen.get(when[0]) == when[1]
 
     def searched(self, config: LossConfig) -> dict[str, Any]:
         """The searched knobs of a complete config, in the order in which they are suggested."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.trial import FrozenTrial, Trial, TrialState
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from trainer.config import KNOBS
@@ -49,12 +51,26 @@ def open_storage(url: str) -> BaseStorage:
         storage = RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
         # With WAL, NORMAL keeps the database consistent after a crash and saves an fsync a commit.
         event.listen(storage.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL"))
+        event.listen(storage.engine, "begin", _lock_to_claim)
         storage.engine.dispose()
         return get_storage(storage)
     except ImportError as error:
         raise InputError(f"storage {masked(url)} needs a driver that is not installed: {error}") from None
     except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, RuntimeError) as error:
         raise InputError(f"storage {masked(url)} cannot be opened: {_first_line(error)}") from None
+
+
+_CLAIMING = threading.local()
+
+
+def _lock_to_claim(connection: Connection) -> None:
+    """Take SQLite's write lock before a claim reads the trial's state.
+
+    SQLite knows no SELECT FOR UPDATE and Python begins a transaction only before the UPDATE: without this, two workers
+    that see a trial waiting at the same moment both get it.
+    """
+    if getattr(_CLAIMING, "now", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _use_wal(path: Path) -> None:
@@ -137,11 +153,22 @@ def claim(study: optuna.Study, n_trials: int, sampler: Callable[[int], BaseSampl
     """
     storage = study._storage
     for waiting in trials(study, [TrialState.WAITING]):
-        if waiting.number < n_trials and storage.set_trial_state_values(waiting._trial_id, TrialState.RUNNING):
+        if waiting.number < n_trials and _take(storage, waiting._trial_id):
             storage.set_trial_user_attr(waiting._trial_id, "worker", worker_id())
             study.sampler = sampler(waiting.number)
             return Trial(study, waiting._trial_id)
     return None
+
+
+def _take(storage: BaseStorage, trial_id: int) -> bool:
+    """Mark a waiting trial as running; whether it was still there to take."""
+    _CLAIMING.now = True
+    try:
+        return storage.set_trial_state_values(trial_id, TrialState.RUNNING)
+    except UpdateFinishedTrialError:
+        return False  # another worker has taken it and ended it meanwhile
+    finally:
+        _CLAIMING.now = False
 
 
 def hand_back(study: optuna.Study, trial_id: int) -> None:

@@ -165,15 +165,21 @@ def create_study(place: Place, name: str, spec: Spec) -> Study:
     runs = tracker.study(name, tags, params)
     direction = StudyDirection[Objective(spec.objective).direction.upper()]
     made = optuna.create_study(study_name=name, storage=opened, direction=direction)
-    for key, value in {
-        "spec": spec_dict(spec),
-        "data_fingerprint": data.fingerprint,
-        "data": describe(data),
-        "mlflow": runs,
-        "n_trials": spec.search.trials,
-        "versions": provenance.versions(),
-    }.items():
-        made.set_user_attr(key, value)
+    try:
+        # The spec comes last: a study that has one is whole.
+        for key, value in {
+            "data_fingerprint": data.fingerprint,
+            "data": describe(data),
+            "mlflow": runs,
+            "n_trials": spec.search.trials,
+            "versions": provenance.versions(),
+            "spec": spec_dict(spec),
+        }.items():
+            made.set_user_attr(key, value)
+    except BaseException:
+        # Interrupted half-way: the name must not stay taken by something that cannot be opened.
+        optuna.delete_study(study_name=name, storage=opened)
+        raise
     study = open_study(place, name)
     fill_queue(study)
     return study

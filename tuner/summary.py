@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -66,8 +66,13 @@ def summarise(study: Study) -> dict[str, Any]:
 
 def best_trial(study: Study) -> FrozenTrial | None:
     """The best completed trial, the earliest of equals; None before there is one."""
-    done = [t for t in storage.trials(study.optuna, [TrialState.COMPLETE]) if t.value is not None]
-    sign = -1.0 if study.optuna.direction.name == "MAXIMIZE" else 1.0
+    return best_of(storage.trials(study.optuna), study.optuna.direction.name)
+
+
+def best_of(trials: Sequence[FrozenTrial], direction: str) -> FrozenTrial | None:
+    """The best completed one of some trials; direction: MAXIMIZE or MINIMIZE."""
+    done = [t for t in trials if t.state == TrialState.COMPLETE and t.value is not None]
+    sign = -1.0 if direction == "MAXIMIZE" else 1.0
     return min(done, key=lambda t: (sign * (t.value or 0.0), t.number), default=None)
 
 

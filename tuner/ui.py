@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from types import FrameType
 
 from tuner import view
 from tuner.errors import InputError, RunError
@@ -37,6 +39,7 @@ def serve(place: Place, port: int, name: str, say: Callable[[str], None]) -> int
     log = place.state / "logs" / "ui.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     say(f"starting the MLflow UI (log: {log})")
+    before = signal.signal(signal.SIGTERM, _interrupt)
     with log.open("wb") as output:
         server = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)
     try:
@@ -47,6 +50,12 @@ def serve(place: Place, port: int, name: str, say: Callable[[str], None]) -> int
     finally:
         server.terminate()
         server.wait()
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends like Ctrl-C: the server is not left behind."""
+    raise KeyboardInterrupt
 
 
 def _wait(server: subprocess.Popen[bytes], url: str, log: str, seconds: float = 120.0) -> None:

@@ -56,6 +56,8 @@ class Running:
     trial: Trial
     config: LossConfig
     run_id: str
+    reported: int = 0
+    """last epoch that was reported before the trial was interrupted"""
 
     @property
     def protected(self) -> bool:
@@ -101,7 +103,10 @@ class Worker:
         self.last_failure = ""
 
     def claim(self, count: int) -> list[Trial]:
-        """Up to `count` trials from the queue."""
+        """Up to `count` trials from the queue; where it is empty, those of workers that died meanwhile."""
+        return self._claim(count) or (self._claim(count) if storage.reclaim(self.study.optuna) else [])
+
+    def _claim(self, count: int) -> list[Trial]:
         spec = self.study.spec
         found: list[Trial] = []
         while len(found) < count:
@@ -151,10 +156,11 @@ class Worker:
         """Ask for the knobs and open the MLflow run."""
         spec = self.study.spec
         params: dict[str, Any] = {}
+        overrides = trial.user_attrs.get("overrides", {})
         for name in spec.order():
-            if spec.exists(name, params):
+            if spec.exists(name, {**overrides, **params}):
                 params[name] = storage.suggest(trial, name, spec.knobs[name])
-        config = spec.config(params, trial.user_attrs.get("overrides"))
+        config = spec.config(params, overrides)
         previous = trial.user_attrs.get("run_id")
         if previous:
             # The trial was interrupted and starts over: one trial has one run, without doubled epochs.
@@ -165,7 +171,8 @@ class Worker:
         )
         trial.set_user_attr("run_id", run_id)
         trial.set_user_attr("config", config.knobs())
-        return Running(trial, config, run_id)
+        before = self.study.optuna._storage.get_trial(trial._trial_id).intermediate_values
+        return Running(trial, config, run_id, max(before, default=0))
 
     def _judge(self, running: list[Running], reports: list[EpochReport]) -> list[int]:
         """Report all, then judge all: returns the positions to stop."""
@@ -174,7 +181,7 @@ class Worker:
             r = running[report.member]
             self.tracker.epoch(r.run_id, finite(report.metrics), report.epoch)
             value = report.metrics[self.objective.metric]
-            if math.isfinite(value):
+            if math.isfinite(value) and report.epoch > r.reported:
                 r.trial.report(value, report.epoch)
         pruner = self.study.optuna.pruner
         rung = isinstance(pruner, RungPruner) and reports[0].epoch in pruner.rungs

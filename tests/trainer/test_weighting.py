@@ -141,7 +141,8 @@ def test_ema_inverse_by_hand():
         ((2.0, 5.0), (2.0, 2.0), 1.0),  # 0.75 * 1 + 0.25 * 5
         ((6.0, 2.0), (3.0, 2.0), 1.5),
         ((95.0, 2.0), (26.0, 2.0), 4.0),  # 13, clamped
-        ((0.0, 400.0), (19.5, 101.5), 0.25),  # 0.19, clamped
+        ((2.0, 400.0), (20.0, 101.5), 0.25),  # 0.20, clamped
+        ((0.0, 101.5), (20.0, 101.5), 0.25),  # a batch without labels says nothing about classification
     ]
     for (classification, reconstruction), means, factor in steps:
         weights = strategy(terms(classification, reconstruction), 0.0)[1]

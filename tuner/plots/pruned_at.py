@@ -48,7 +48,7 @@ def rung_epochs(view: View) -> list[int]:
     from tuner.pruning import rungs
 
     search = view.spec.search
-    return rungs(view.spec.training.epochs, search.first_rung, search.reduction) if search.pruner == "rungs" else []
+    return rungs(view.spec.training.epochs, search.first_rung) if search.pruner == "rungs" else []
 
 
 def counts(view: View) -> dict[str, list[int]]:

@@ -1,0 +1,162 @@
+"""What Optuna, MLflow and process handling cost: a study's wall time against the bare trainings that it did.
+
+    python -m benchmarks.overhead [STUDY] [--trials N] [--rounds R]
+
+Each round runs a whole study (`tuner start`, all workers, storage, tracking) and then the very same trainings (same
+configs, seeds and epochs, replicates included) in as many bare processes, without Optuna and MLflow. Both start from
+nothing, so both pay for starting Python and importing torch. Plots, the logistic regression and the note at the end of
+a study are reported apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tuner.device import cores
+
+Task = tuple[dict[str, Any], int, int]
+"""knobs, seed, epochs"""
+
+
+def cpu_seconds() -> float:
+    """CPU time of all processes started and ended so far; steadier than wall time on a machine that others use."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def run_study(study: str, trials: int | None, state: Path) -> tuple[float, float]:
+    """Seconds of the whole command, and of it until the last trial ended."""
+    command = [sys.executable, "-m", "tuner", "start", study, "--state", str(state), "--quiet", "--device", "cpu"]
+    began = time.time()
+    subprocess.run(command + (["--trials", str(trials)] if trials else []), check=True)
+    whole = time.time() - began
+    from tuner.study import Place, open_study
+
+    ends = [t.datetime_complete for t in open_study(Place.at(state), _name(study)).optuna.get_trials()]
+    return whole, max(e.timestamp() for e in ends if e) - began
+
+
+def tasks(study: str, state: Path) -> list[Task]:
+    """What the study trained, in its order."""
+    from tuner.study import Place, open_study
+
+    opened = open_study(Place.at(state), _name(study))
+    found: list[Task] = []
+    for trial in opened.optuna.get_trials():
+        config, seed = trial.user_attrs["config"], opened.spec.seed
+        found.append((config, seed, trial.user_attrs["result"]["epochs"]))
+        if trial.user_attrs.get("plan") == "baseline":
+            replicates = range(opened.spec.search.replicates)
+            found += [(config, seed + 1_000_003 * (i + 1), opened.spec.training.epochs) for i in replicates]
+    return found
+
+
+def train_bare(study: str, todo: list[Task], processes: int) -> float:
+    """Seconds to train the tasks in bare processes, measured from outside."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "tasks.json"
+        file.write_text(json.dumps(todo))
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.overhead",
+            study,
+            "--bare",
+            str(file),
+            "--processes",
+            str(processes),
+        ]
+        env = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        began = time.time()
+        subprocess.run(command, check=True, env=env)
+        return time.time() - began
+
+
+def _bare(study: str, todo: list[Task], processes: int) -> None:
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(processes, initializer=_prepare, initargs=(study,)) as pool:
+        for _ in pool.imap_unordered(_train_one, todo, chunksize=1):
+            pass
+
+
+_SHARED: dict[str, Any] = {}
+
+
+def _prepare(study: str) -> None:
+    import torch
+
+    from trainer.tensors import to_tensors
+    from tuner import study_file
+    from tuner.study import load_data
+
+    torch.set_num_threads(1)
+    spec = study_file.load(study)
+    _SHARED.update(spec=spec, data=to_tensors(load_data(spec), spec.model))
+
+
+def _train_one(task: Task) -> float:
+    from trainer.config import LossConfig
+    from trainer.train import train
+
+    knobs, seed, epochs = task
+    spec = _SHARED["spec"]
+    result = train(
+        [LossConfig.from_knobs(knobs)],
+        _SHARED["data"],
+        spec.model,
+        spec.training,
+        seed=seed,
+        report=lambda reports: [0] if reports[0].epoch >= epochs else (),
+    )
+    return result[0].best_value
+
+
+def _name(study: str) -> str:
+    return re.sub(r"\.ya?ml$", "", Path(study).name)
+
+
+def main() -> None:
+    """Print one row a round and the medians."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", nargs="?", default="quickstart")
+    parser.add_argument("--trials", type=int)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--processes", type=int, default=cores(), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.bare:
+        _bare(options.study, json.loads(options.bare.read_text()), options.processes)
+        return
+    print("round   bare s   study s   ratio   whole s | CPU: bare s   whole s   ratio")
+    ratios = []
+    for i in range(options.rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            state = Path(folder)
+            marks = [cpu_seconds()]
+            whole, until_last = run_study(options.study, options.trials, state)
+            marks.append(cpu_seconds())
+            bare = train_bare(options.study, tasks(options.study, state), options.processes)
+            marks.append(cpu_seconds())
+        cpu_study, cpu_bare = marks[1] - marks[0], marks[2] - marks[1]
+        ratios.append(until_last / bare)
+        print(
+            f"{i + 1:5} {bare:8.1f} {until_last:9.1f} {ratios[-1]:7.3f} {whole:9.1f} | {cpu_bare:11.1f} "
+            f"{cpu_study:9.1f} {cpu_study / cpu_bare:7.3f}",
+            flush=True,
+        )
+    print(f"median ratio {sorted(ratios)[len(ratios) // 2]:.3f}")
+
+
+if __name__ == "__main__":
+    main()

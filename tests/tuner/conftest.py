@@ -1,0 +1,194 @@
+"""A small data file, a command line in a process of its own, one small real study, and a trainer that plays a script.
+
+The scripted trainer stands in for `tuner.worker.train`: it replays curves through the same callback, so that a whole
+study with its queue, its pruning and its MLflow runs takes a second.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from trainer.report import EpochReport
+from trainer.train import Result
+from tuner import storage, study_file, worker
+from tuner.study import Place, create_study
+from tuner.tracking import Tracker
+
+STUDY = """\
+description: A tiny study.
+data: {source: npz, path: tiny.npz}
+model: {hidden: 8, view_width: 4}
+training: {epochs: 4, batch_size: 16, learning_rate: 1e-2}
+search: {trials: 6, startup_trials: 4, replicates: 2, min_peers: 2}
+knobs:
+  encoder_loss_weight: {low: 0.01, high: 0.1, log: true}
+  reconstruction_loss: {choices: [mse, smooth_l1]}
+  gate_reg_weight: {low: 0.0, high: 0.05}
+  classification_loss: {choices: [cross_entropy, focal]}
+  focal_gamma: {low: 0.5, high: 4.0}
+"""
+
+
+def pytest_configure(config):
+    """Warnings that MLflow causes in its own dependencies."""
+    config.addinivalue_line("filterwarnings", "ignore:The ``noload`` loader strategy is deprecated")
+
+
+def write_data(path: Path, n: int = 150) -> Path:
+    rng = np.random.default_rng(0)
+    y = np.arange(n) % 3
+    x = 1.5 * rng.normal(size=(3, 8))[y] + rng.normal(size=(n, 8))
+    names = np.array(["walk", "run (fast)", "sit/stand"])
+    np.savez(path, view_a=x[:, :5], view_b=x[:, 5:], y=y, label_names=names)
+    return path
+
+
+def environment() -> dict[str, str]:
+    """The environment of a command: no state of the developer's own, no second process group of threads."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TUNER_", "MLFLOW_", "PYTHONPATH"))}
+    return {**kept, "COLUMNS": "200"}
+
+
+def tuner(*args: object, env: dict[str, str] | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end."""
+    command = [sys.executable, "-m", "tuner", *map(str, args)]
+    return subprocess.run(
+        command, env=environment() | (env or {}), capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+@pytest.fixture(scope="session")
+def cli() -> Callable[..., subprocess.CompletedProcess[str]]:
+    return tuner
+
+
+@pytest.fixture(scope="session")
+def cli_environment() -> Callable[[], dict[str, str]]:
+    return environment
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    """The study file `tiny.yaml`, beside its data."""
+    folder = tmp_path_factory.mktemp("tiny")
+    write_data(folder / "tiny.npz")
+    (folder / "tiny.yaml").write_text(STUDY)
+    return folder / "tiny.yaml"
+
+
+@dataclass
+class Finished:
+    """A study that the command line ran to its end."""
+
+    state: Path
+    file: Path
+    output: str
+    summary: dict = field(default_factory=dict)
+
+
+@pytest.fixture(scope="session")
+def finished_study(tiny, tmp_path_factory) -> Finished:
+    """`start tiny.yaml --trials 6 --epochs 4 --workers 2`, for everyone to look at and no one to change."""
+    state = tmp_path_factory.mktemp("finished") / "state"
+    done = tuner("start", tiny, "--trials", 6, "--epochs", 4, "--workers", 2, "--state", state, "--device", "cpu")
+    assert done.returncode == 0, done.stdout + done.stderr
+    status = tuner("status", "tiny", "--json", "--state", state)
+    assert status.returncode == 0, status.stderr
+    return Finished(state, tiny, done.stdout, json.loads(status.stdout))
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory) -> Path:
+    """Empty databases of Optuna and MLflow: making them takes seconds, copying them none."""
+    folder = tmp_path_factory.mktemp("databases")
+    place = Place.at(folder)
+    storage.open_storage(place.storage)._backend.remove_session()
+    Tracker(place.tracking, folder)
+    return folder
+
+
+@pytest.fixture
+def make_place(databases, tmp_path):
+    """Makes a state folder with empty databases."""
+
+    def make(name: str = "state") -> Place:
+        folder = tmp_path / name
+        shutil.copytree(databases, folder)
+        return Place.at(folder)
+
+    return make
+
+
+@pytest.fixture
+def make_study(make_place, tiny):
+    """Makes a study on the tiny data; `changes` go into the sections of its file."""
+
+    def make(name: str = "tiny", state: str = "state", place: Place | None = None, **changes):
+        raw = study_file.load(str(tiny)).model_dump(mode="json")
+        raw["search"]["replicates"] = 0
+        for key, value in changes.items():
+            raw[key] = raw[key] | value if isinstance(value, dict) and key in ("search", "training", "data") else value
+        return create_study(place or make_place(state), name, study_file.parse(raw))
+
+    return make
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """Replaces the trainer: `scripted(play)`, where play(config, epoch) is the value of the objective.
+
+    It may raise what a training could raise, or return a `str`: why the member diverged. Returns the list of
+    (configs, seed) of the trainings there were.
+    """
+
+    def install(play):
+        calls = []
+
+        def train(configs, data, model, training, *, seed, objective, report=lambda reports: ()):
+            calls.append((list(configs), seed))
+            results = [Result(config) for config in configs]
+            alive = list(range(len(configs)))
+            for epoch in range(1, training.epochs + 1):
+                reports = []
+                for i in alive:
+                    value = play(configs[i], epoch)
+                    diverged = value if isinstance(value, str) else None
+                    number = float("nan") if diverged else float(value)
+                    metrics = {"val/cross_entropy": 1 - number, "weighted/total": 2.0, "train/cross_entropy": 1 / (1 + epoch)}
+                    metrics |= {"val_f1/run (fast)": number, objective.metric: number}
+                    reports.append(EpochReport(i, epoch, metrics, diverged))
+                for r in reports:
+                    results[r.member].record(r)
+                stop = set(report(reports))
+                alive = []
+                for r in reports:
+                    result, value = results[r.member], r.metrics[objective.metric]
+                    if value == value and (result.best_epoch == 0 or objective.better(value, result.best_value)):
+                        result.best_epoch, result.best_value = epoch, value
+                    if r.diverged:
+                        result.state, result.reason = "diverged", f"epoch {epoch}: {r.diverged}"
+                    elif r.member in stop:
+                        result.state, result.reason = "stopped", f"epoch {epoch}"
+                    elif epoch == training.epochs:
+                        result.test = {"test/weighted_f1": result.best_value - 0.01}
+                        result.measures = {"convergence/area": result.best_value}
+                        result.model = {"weight": torch.zeros(2)}
+                    else:
+                        alive.append(r.member)
+                if not alive:
+                    break
+            return results
+
+        monkeypatch.setattr(worker, "train", train)
+        return calls
+
+    return install

@@ -1,0 +1,163 @@
+"""Ctrl-C, kill -9, and workers that join: every trial ends once."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from tuner.study import Place, exists, open_study
+from tuner.summary import summarise
+
+LONG = """\
+data: {{source: npz, path: {data}}}
+model: {{hidden: 8, view_width: 4}}
+training: {{epochs: 100, batch_size: 16}}
+search: {{trials: 5, pruner: none, replicates: 0}}
+knobs:
+  encoder_loss_weight: {{low: 0.01, high: 0.1, log: true}}
+plans: {{}}
+"""
+
+
+@pytest.fixture
+def long(tiny, tmp_path):
+    path = tmp_path / "long.yaml"
+    path.write_text(LONG.format(data=tiny.parent / "tiny.npz"))
+    return path
+
+
+@pytest.fixture
+def background(cli_environment):
+    """Starts commands and ends whatever is left of them."""
+    started = []
+
+    def run(*args):
+        command = [sys.executable, "-m", "tuner", *map(str, args)]
+        process = subprocess.Popen(
+            command, env=cli_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def until(found, process, seconds=60):
+    """Wait for something to become true while a process runs."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        result = found()
+        if result:
+            return result
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    raise AssertionError("it did not happen in time")
+
+
+def training(place, pid=None):
+    """Trials that have trained some epochs and not ended, of one worker or of all."""
+    if not (place.state / "optuna.db").exists() or not exists(place, "long"):
+        return []
+    try:
+        trials = open_study(place, "long").optuna.get_trials()
+    except ValueError:
+        return []  # being made
+    going = [t for t in trials if t.state.name == "RUNNING" and len(t.intermediate_values) >= 2]
+    return [t for t in going if pid is None or t.user_attrs["worker"].split(":")[1] == str(pid)]
+
+
+def workers_of(pid):
+    """Processes that `start` with this pid has started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if f"TUNER_PARENT_PID={pid}".encode() in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def check_complete(place):
+    study = open_study(place, "long")
+    summary = summarise(study)
+    assert summary["state"] == "complete"
+    assert summary["trials"] == {"complete": 5, "pruned": 0, "failed": 0, "running": 0, "waiting": 0}
+    assert summary["epochs_run"] == summary["epochs_full"] == 500
+    trials = study.optuna.get_trials()
+    assert all(sorted(t.intermediate_values) == list(range(1, 101)) for t in trials)
+    client = mlflow.MlflowClient(place.tracking)
+    runs = client.search_runs([study.runs["experiment_id"]])
+    children = [r for r in runs if "mlflow.parentRunId" in r.data.tags]
+    assert sorted(int(r.data.tags["trial"]) for r in children) == list(range(5))
+    assert {r.info.status for r in runs} == {"FINISHED"}
+    for run in children:
+        steps = [m.step for m in client.get_metric_history(run.info.run_id, "val/weighted_f1")]
+        assert sorted(steps) == list(range(1, 101))
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to see which processes are left")
+def test_interrupted_then_joined_then_killed(long, tmp_path, background, cli):
+    state = tmp_path / "state"
+    place = Place.at(state)
+
+    first = background("start", long, "--workers", 2, "--state", state)
+    until(lambda: training(place), first)
+    assert workers_of(first.pid)
+    first.send_signal(signal.SIGINT)
+    out, err = first.communicate(timeout=60)
+    assert first.returncode == 130, err
+    assert "Traceback" not in err
+    assert workers_of(first.pid) == []
+    study = open_study(place, "long")
+    summary = summarise(study)
+    assert summary["state"] == "interrupted"
+    assert summary["trials"]["running"] == 0 and summary["trials"]["waiting"] >= 1
+    params = {t.number: t.params for t in study.optuna.get_trials() if t.params}
+    assert params
+
+    second = background("start", "--name", "long", "--workers", 1, "--state", state)
+    joined = background("worker", "long", "--state", state)
+    until(lambda: training(place, joined.pid), joined)
+    joined.kill()
+    second.communicate(timeout=100)
+    assert second.returncode == 0
+
+    done = cli("start", long, "--workers", 1, "--state", state)
+    assert done.returncode == 0, done.stderr
+    check_complete(place)
+    after = {t.number: t.params for t in open_study(place, "long").optuna.get_trials()}
+    assert {number: after[number] for number in params} == params
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to see which processes are left")
+def test_workers_leave_when_start_is_killed_and_the_next_start_completes(long, tmp_path, background, cli):
+    state = tmp_path / "state"
+    place = Place.at(state)
+    first = background("start", long, "--workers", 1, "--state", state)
+    until(lambda: training(place), first)
+    workers = workers_of(first.pid)
+    assert len(workers) == 1
+    os.kill(workers[0], signal.SIGKILL)  # a worker that dies is a failure of the start, not of the study
+    _, err = first.communicate(timeout=60)
+    assert first.returncode == 1
+    assert err.startswith("error: ") and "Traceback" not in err
+
+    again = background("start", "--name", "long", "--workers", 1, "--state", state)
+    until(lambda: training(place), again)
+    again.kill()
+    again.wait()
+    until(lambda: not workers_of(again.pid), subprocess.Popen(["sleep", "60"]), seconds=50)
+
+    done = cli("start", "--name", "long", "--workers", 2, "--state", state)
+    assert done.returncode == 0, done.stderr
+    check_complete(place)
