@@ -39,6 +39,11 @@ def git_commit() -> str:
 def tags(device: str, seed: int, fingerprint: str) -> dict[str, str]:
     """The tags that every run carries."""
     packed = " ".join(f"{name}={number}" for name, number in versions().items())
-    found = {"versions": packed, "device": device, "seed": str(seed), "data_fingerprint": fingerprint}
+    found = {
+        "versions": packed,
+        **({"device": device} if device else {}),
+        "seed": str(seed),
+        "data_fingerprint": fingerprint,
+    }
     commit = git_commit()
     return {**found, "git_commit": commit} if commit else found

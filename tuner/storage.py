@@ -208,8 +208,9 @@ def abandoned(trial: FrozenTrial) -> bool:
 
 
 def _started(pid: int) -> str:
-    """Start time of a process in clock ticks since boot, or nothing where the system does not say."""
+    """Start time of a process in clock ticks since boot; nothing where it is a zombie or the system does not say."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if fields[0] in "ZX" else fields[19]
     except (OSError, IndexError):
         return ""

@@ -137,5 +137,6 @@ def _state(trials: list[FrozenTrial], counts: dict[str, int]) -> str:
     if any(t.state == TrialState.RUNNING and not storage.abandoned(t) for t in trials):
         return "running"
     if counts["running"] or counts["waiting"]:
-        return "waiting" if counts["waiting"] == len(trials) else "interrupted"
+        untouched = counts["waiting"] == len(trials) and not any(t.intermediate_values for t in trials)
+        return "waiting" if untouched else "interrupted"
     return "complete" if counts["complete"] else "failed"

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 from tuner import view
@@ -41,16 +42,28 @@ def serve(place: Place, port: int, name: str, say: Callable[[str], None]) -> int
     say(f"starting the MLflow UI (log: {log})")
     before = signal.signal(signal.SIGTERM, _interrupt)
     with log.open("wb") as output:
-        server = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         _wait(server, f"http://{HOST}:{port}/health", log.name)
         say(f"{name}: {view.link(f'http://{HOST}:{port}', study.runs['experiment_id'])}")
         say("Ctrl-C ends it")
         return server.wait()
     finally:
-        server.terminate()
-        server.wait()
+        _end(server)
         signal.signal(signal.SIGTERM, before)
+
+
+def _end(server: subprocess.Popen[bytes], patience: float = 5.0) -> None:
+    """End the server and the processes that it has started, which outlive it when it is still starting."""
+    deadline = time.monotonic() + patience
+    number = signal.SIGTERM
+    with suppress(ProcessLookupError, PermissionError):
+        while True:  # until the group is empty
+            os.killpg(server.pid, number)
+            server.poll()
+            time.sleep(0.1)
+            number = signal.SIGKILL if time.monotonic() > deadline else signal.SIGTERM
+    server.wait()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -165,7 +165,8 @@ class Worker:
         if previous:
             # The trial was interrupted and starts over: one trial has one run, without doubled epochs.
             self.tracker.delete(previous)
-        tags = {**self.tags, "trial": str(trial.number), "plan": trial.user_attrs.get("plan", "")}
+        plan = {"plan": trial.user_attrs["plan"]} if "plan" in trial.user_attrs else {}
+        tags = {**self.tags, "trial": str(trial.number), **plan}
         run_id = self.tracker.start_trial(
             self.study.runs, title(trial.number, config, trial.user_attrs.get("plan")), config.knobs(), tags
         )
