@@ -23,9 +23,10 @@ from trainer.tensors import Batch, TensorData
 INIT_STREAM, ORDER_STREAM, DROPOUT_STREAM = 0, 1, 2
 
 
-def stream_seed(seed: int, stream: int) -> int:
-    """An independent 63-bit seed for one use of randomness, derived from the member's seed."""
-    return int(np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)[0] >> 1)
+def stream_seed(seed: int, stream: int, noise: int = 0) -> int:
+    """An independent 63-bit seed for one use of randomness, derived from the member's seed and a noise number."""
+    entropy = [seed, stream, noise] if noise else [seed, stream]
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1)
 
 
 class Member:
@@ -39,12 +40,13 @@ class Member:
         training: TrainingConfig,
         seed: int,
         steps_per_epoch: int,
+        noise: int = 0,
     ) -> None:
         self.config, self.data, self.training = config, data, training
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream_seed(seed, INIT_STREAM))
             self.model = GatedFusion(data.widths, data.n_classes, model, data.context).to(data.device)
-        self.generator = torch.Generator(data.device).manual_seed(stream_seed(seed, DROPOUT_STREAM))
+        self.generator = torch.Generator(data.device).manual_seed(stream_seed(seed, DROPOUT_STREAM, noise))
         set_generator(self.model, self.generator)
         self.weighting = weighting.make(config).to(data.device)
         self.reconstruction = reconstruction.make(config)

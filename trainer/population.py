@@ -35,6 +35,8 @@ class Population:
     """Members with shared data, architecture, seed and batch order.
 
     configs: one LossConfig a member; seed: of initial weights, batch order and dropout, the same for all members
+    (common random numbers); noise: another number gives another batch order and other dropout masks, with the same
+    initial weights.
     """
 
     def __init__(
@@ -45,14 +47,15 @@ class Population:
         training: TrainingConfig,
         *,
         seed: int,
+        noise: int = 0,
         objective: Objective | None = None,
     ) -> None:
         self.data, self.model, self.training = data, model, training
         self.objective = objective or Objective()
-        self.seed = seed
+        self.order_seed = stream_seed(seed, ORDER_STREAM, noise)
         self.batch_size = training.batch_size or default_batch_size(data.n_rows(TRAIN))
         steps = len(epoch_batches(data, self.batch_size, 0, 0))
-        self.members = {i: Member(c, data, model, training, seed, steps) for i, c in enumerate(configs)}
+        self.members = {i: Member(c, data, model, training, seed, steps, noise) for i, c in enumerate(configs)}
         self.best = {i: Best() for i in self.members}
         self.norms: dict[int, list[np.ndarray]] = {i: [] for i in self.members}
         self.epoch = 0
@@ -66,7 +69,7 @@ class Population:
 
     def batches(self) -> list[Batch]:
         """The batches of the epoch that comes next."""
-        return epoch_batches(self.data, self.batch_size, stream_seed(self.seed, ORDER_STREAM), self.epoch + 1)
+        return epoch_batches(self.data, self.batch_size, self.order_seed, self.epoch + 1)
 
     def step(self, batch: Batch) -> None:
         """One step of every member on the same batch."""

@@ -65,16 +65,17 @@ def train(
     training: TrainingConfig,
     *,
     seed: int,
+    noise: int = 0,
     objective: Objective | None = None,
     report: Receiver = lambda reports: (),
 ) -> list[Result]:
     """Train one member a config, side by side; one Result each, in the order of `configs`.
 
-    `report` is called once an epoch with the reports of all living members and says whom to stop. A member whose
-    losses are not finite is stopped here; the others go on.
+    `seed` and `noise` as in :class:`Population`. `report` is called once an epoch with the reports of all living
+    members and says whom to stop. A member whose losses are not finite is stopped here; the others go on.
     """
     objective = objective or Objective()
-    population = Population(configs, data, model, training, seed=seed, objective=objective)
+    population = Population(configs, data, model, training, seed=seed, noise=noise, objective=objective)
     results = [Result(config) for config in configs]
 
     while population.alive and population.epoch < training.epochs:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,12 +104,60 @@ def worker(
     from tuner import device as devices
     from tuner import worker as workers
     from tuner.study import open_study
+    from tuner.validate import blocks
 
     resolved = devices.resolve(device)
-    study = open_study(_place(state, storage, tracking_uri), name)
+    place = _place(state, storage, tracking_uri)
     say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
-    count = workers.work(study, device=resolved, say=say)
-    say(f"nothing waits in {name}; this worker finished {count} trials")
+    validation = blocks.open_validation(place, name)
+    if validation is not None:
+        count = blocks.work(validation, device=resolved, say=say)
+    else:
+        count = workers.work(open_study(place, name), device=resolved, say=say)
+    say(f"nothing waits in {name}; this worker finished {count}")
+
+
+@app.command(epilog="Example: `tuner validate --baseline baseline --candidate basic --seeds 8`")
+def validate(
+    study: Annotated[
+        str | None, typer.Argument(help="A search whose best config is an arm too, or a study file.")
+    ] = None,
+    baseline: Annotated[str | None, typer.Option(help="A plan, trial:N of STUDY, or a config file.")] = None,
+    candidate: Annotated[str | None, typer.Option(help="What is compared with the baseline, likewise.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=2, help="Paired seeds; default 10.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of a training run.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one a GPU, or one a core.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data file (.npz) instead of the study file's data.")] = None,
+    as_json: AsJson = False,
+    state: State = STATE,
+    storage: Storage = None,
+    tracking_uri: Tracking = None,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """The verdict on a recommendation, over fresh paired seeds, with its report."""
+    from tuner.validate.run import show
+    from tuner.validate.run import validate as run
+
+    place = _place(state, storage, tracking_uri)
+    # Progress goes to standard error, so that standard output is one JSON object or the verdict.
+    say = (lambda text: None) if quiet else (lambda text: print(text, file=sys.stderr, flush=True))
+    result = run(
+        place,
+        study,
+        baseline=baseline,
+        candidate=candidate,
+        seeds=seeds,
+        epochs=epochs,
+        workers=workers,
+        data=data,
+        device=device,
+        say=say,
+    )
+    if as_json:
+        print(json.dumps(result))
+    elif not quiet:
+        show(result, out)
 
 
 @app.command(epilog="Example: `tuner status quickstart --json`")
@@ -247,14 +296,14 @@ def _show_result(summary: dict[str, Any], spec: Any, options: str) -> None:
     out.print(
         f"\n{trials['complete']} trials completed, {trials['pruned']} pruned, {trials['failed']} failed; "
         f"{summary['epochs_run']} epochs trained of {summary['epochs_full']} ({saved:.0%} saved by pruning)",
-        soft_wrap=True,
+        soft_wrap=not out.is_terminal,
     )
     _show_comparison(summary, spec)
     out.print("\nNext:")
     commands = note.next_commands(summary, options)
     width = max(len(command) for command, _ in commands)
     for command, what in commands:
-        out.print(f"  {command:<{width}}  [dim]{what}[/dim]", soft_wrap=True)
+        out.print(f"  {command:<{width}}  [dim]{what}[/dim]", soft_wrap=not out.is_terminal)
 
 
 def _show_comparison(summary: dict[str, Any], spec: Any) -> None:
@@ -271,9 +320,9 @@ def _show_comparison(summary: dict[str, Any], spec: Any) -> None:
         knobs = "  ".join(
             f"{knob}={note.show(value)}" for knob, value in note.telling(summary["best"]["params"], spec).items()
         )
-        out.print(f"\nbest: {knobs}", soft_wrap=True)
+        out.print(f"\nbest: {knobs}", soft_wrap=not out.is_terminal)
     for text in note.remarks(summary, spec):
-        out.print(f"\n[yellow]•[/yellow] {text}", soft_wrap=True)
+        out.print(f"\n[yellow]•[/yellow] {text}", soft_wrap=not out.is_terminal)
 
 
 def _show_status(summary: dict[str, Any], spec: Any) -> None:
@@ -287,4 +336,4 @@ def _show_status(summary: dict[str, Any], spec: Any) -> None:
         if summary[kind]:
             out.print(f"\n{kind}:")
             for trial, why in summary[kind].items():
-                out.print(f"  #{trial} {why}", soft_wrap=True)
+                out.print(f"  #{trial} {why}", soft_wrap=not out.is_terminal)

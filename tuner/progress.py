@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -105,23 +104,29 @@ def _panel(study: Study, trials: list[FrozenTrial], ended: int, seconds: float) 
         f"{sum(epochs_run(t) for t in finished)} epochs",
         Text(left, style="dim"),
     )
-    rows: list[Any] = [bar]
+    rows: list[RenderableType] = [bar]
     best = best_of(trials, study.optuna.direction.name)
     if best is not None:
-        rows.append(Text.assemble(("best ", "dim"), (f"{best.value:.4f} ", "bold green"), _title(best)))
-    running = Table.grid(padding=(0, 1))
-    running.add_column(no_wrap=True)
-    running.add_column(no_wrap=True, justify="right")
-    running.add_column(no_wrap=True)
-    running.add_column(no_wrap=True, overflow="ellipsis")
+        found = Text.assemble(("best ", "dim"), (f"{best.value:.4f} ", "bold green"), _title(best))
+        found.no_wrap, found.overflow = True, "ellipsis"
+        rows.append(found)
     budget = study.spec.training.epochs
     for trial in (t for t in trials if t.state == TrialState.RUNNING):
-        values = [v for _, v in sorted(trial.intermediate_values.items())]
-        now = f"{values[-1]:.4f}" if values else ""
-        epoch = f"{max(trial.intermediate_values, default=0)}/{budget}"
-        running.add_row(now, epoch, Text(sparkline(values, 20), style="cyan"), _title(trial))
-    rows.append(running)
+        rows.append(_running(trial, budget))
     return Group(*rows)
+
+
+def _running(trial: FrozenTrial, budget: int) -> Text:
+    """One running trial: value, epoch, curve, name; the name gives way on a narrow terminal."""
+    values = [v for _, v in sorted(trial.intermediate_values.items())]
+    now = f"{values[-1]:.4f}" if values else ""
+    epoch = max(trial.intermediate_values, default=0)
+    text = Text(f"{now:<6} {epoch:>3}/{budget} ", no_wrap=True, overflow="ellipsis")
+    text.append(f"{sparkline(values, 20):<20} ", style="cyan")
+    text.append(_title(trial))
+    if epoch == budget and trial.user_attrs.get("plan") == "baseline":
+        text.append(", now under other seeds", style="dim")
+    return text
 
 
 def _time_left(study: Study, finished: int, ended: int, seconds: float) -> str:

@@ -30,11 +30,12 @@ class RungPruner(BasePruner):
     At a rung a trial goes on if its best value so far (on a tie: its mean so far) is among the best 1 in `reduction`
     of all trials that reported at that rung, whatever became of them later. Only values reported up to the rung
     count, so the answer depends on which trials have reached it and not on who is asked first; Optuna's
-    SuccessiveHalvingPruner depends on that order, and its MedianPruner compares with completed trials alone. The rule is ASHA's (Li et al. 2020, A System for
-    Massively Parallel Hyperparameter Tuning) without promotion records. Fewer than `min_peers` reports stop nobody.
+    SuccessiveHalvingPruner depends on that order, and its MedianPruner compares with completed trials alone. The
+    rule is ASHA's (Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning) without promotion records.
+    Fewer than `min_peers` reports stop nobody.
     """
 
-    def __init__(self, epochs: int, first: float = 0.1, reduction: float = 2.5, min_peers: int = 4) -> None:
+    def __init__(self, epochs: int, first: float = 0.1, reduction: float = 3.0, min_peers: int = 4) -> None:
         self.rungs = rungs(epochs, first)
         self.reduction = reduction
         self.min_peers = min_peers

@@ -42,7 +42,7 @@ class SearchSection(Section):
     """rungs stops all but the best share of trials at a few epochs; none trains all of them to the end."""
     first_rung: float = Field(default=0.1, gt=0, lt=1)
     """First rung as a share of the epochs; each further rung is twice as late, up to half of the epochs."""
-    reduction: float = Field(default=2.5, gt=1)
+    reduction: float = Field(default=3.0, gt=1)
     """One in so many trials passes a rung."""
     min_peers: int = Field(default=4, ge=1)
     """Trials that must have reached a rung before it stops anyone."""

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 from rich.console import Console
@@ -116,45 +112,27 @@ def _introduce(study: Study, device: str, console: Console) -> None:
         f"{data['name']} ({data['rows']} rows; {views}; {len(data['classes'])} classes), {device}, "
         f"state in {study.place.state}",
         highlight=False,
-        soft_wrap=True,
+        soft_wrap=not console.is_terminal,
     )
     if data["terms"]:
-        console.print(f"[dim]{data['terms']}[/dim]", highlight=False, soft_wrap=True)
+        console.print(f"[dim]{data['terms']}[/dim]", highlight=False, soft_wrap=not console.is_terminal)
 
 
 def _train(study: Study, workers: int, device: str, console: Console, quiet: bool) -> None:
     """Start workers and watch them until all have left."""
-    processes = local.start(study, workers, device)
-    try:
-        with _terminable():
-            progress.watch(study, lambda: any(p.process.poll() is None for p in processes), console, quiet)
-    except KeyboardInterrupt:
+    processes = local.start(study.name, study.place, workers, device)
+
+    def stopping() -> None:
         if not quiet:
             console.print("stopping: running trials go back into the queue (Ctrl-C again to leave at once)")
-        local.stop(processes)
+
+    try:
+        with local.supervised(processes, stopping):
+            progress.watch(study, lambda: local.running(processes), console, quiet)
+    finally:
         storage.reclaim(study.optuna)
-        raise
-    except BaseException:
-        local.kill(processes)
-        storage.reclaim(study.optuna)
-        raise
-    storage.reclaim(study.optuna)
     failed = [p for p in processes if p.process.returncode]
     if failed and any(t.state.name == "WAITING" for t in storage.trials(study.optuna)):
         raise RunError(f"{failed[0].last_words()} (worker log: {failed[0].log})")
     for p in failed:
         console.print(f"[yellow]a worker stopped early: {p.last_words()} (log: {p.log})[/yellow]", highlight=False)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM ends like Ctrl-C: trials are handed back."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from tuner import view
@@ -40,17 +40,18 @@ def serve(place: Place, port: int, name: str, say: Callable[[str], None]) -> int
     log = place.state / "logs" / "ui.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     say(f"starting the MLflow UI (log: {log})")
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    with log.open("wb") as output:
-        server = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-    try:
-        _wait(server, f"http://{HOST}:{port}/health", log.name)
-        say(f"{name}: {view.link(f'http://{HOST}:{port}', study.runs['experiment_id'])}")
-        say("Ctrl-C ends it")
-        return server.wait()
-    finally:
-        _end(server)
-        signal.signal(signal.SIGTERM, before)
+    with _interruptible() as arm:
+        with log.open("wb") as output:
+            server = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            arm(True)
+            _wait(server, f"http://{HOST}:{port}/health", log.name)
+            say(f"{name}: {view.link(f'http://{HOST}:{port}', study.runs['experiment_id'])}")
+            say("Ctrl-C ends it")
+            return server.wait()
+        finally:
+            arm(False)
+            _end(server)
 
 
 def _end(server: subprocess.Popen[bytes], patience: float = 5.0) -> None:
@@ -58,7 +59,7 @@ def _end(server: subprocess.Popen[bytes], patience: float = 5.0) -> None:
     deadline = time.monotonic() + patience
     number = signal.SIGTERM
     with suppress(ProcessLookupError, PermissionError):
-        while True:  # until the group is empty
+        while time.monotonic() < deadline + 1.0:  # or until the group is empty
             os.killpg(server.pid, number)
             server.poll()
             time.sleep(0.1)
@@ -66,9 +67,29 @@ def _end(server: subprocess.Popen[bytes], patience: float = 5.0) -> None:
     server.wait()
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends like Ctrl-C: the server is not left behind."""
-    raise KeyboardInterrupt
+@contextmanager
+def _interruptible() -> Iterator[Callable[[bool], None]]:
+    """SIGTERM ends like Ctrl-C, both only while armed: while the server is being started it would be left behind."""
+    armed = asked = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        if armed:
+            raise KeyboardInterrupt
+
+    def arm(now: bool) -> None:
+        nonlocal armed
+        armed = now
+        if armed and asked:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield arm
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _wait(server: subprocess.Popen[bytes], url: str, log: str, seconds: float = 120.0) -> None:

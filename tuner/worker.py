@@ -177,7 +177,7 @@ class Worker:
 
     def _judge(self, running: list[Running], reports: list[EpochReport]) -> list[int]:
         """Report all, then judge all: returns the positions to stop."""
-        _leave_if_asked()
+        leave_if_asked()
         for report in reports:
             r = running[report.member]
             self.tracker.epoch(r.run_id, finite(report.metrics), report.epoch)
@@ -242,7 +242,7 @@ class Worker:
                 spec.training,
                 seed=spec.seed + 1_000_003 * (i + 1),
                 objective=self.objective,
-                report=lambda _: _leave_if_asked(),
+                report=lambda _: leave_if_asked(),
             )[0]
             epochs += result.epochs
             if math.isfinite(result.best_value):
@@ -269,7 +269,8 @@ STOP = threading.Event()
 """Set by a signal; looked at once an epoch."""
 
 
-def _leave_if_asked() -> tuple[()]:
+def leave_if_asked() -> tuple[()]:
+    """Raise Interrupted after a signal, or when the process that started this one is gone."""
     if STOP.is_set() or orphaned():
         raise Interrupted
     return ()

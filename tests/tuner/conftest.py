@@ -163,7 +163,11 @@ def scripted(monkeypatch):
                     value = play(configs[i], epoch)
                     diverged = value if isinstance(value, str) else None
                     number = float("nan") if diverged else float(value)
-                    metrics = {"val/cross_entropy": 1 - number, "weighted/total": 2.0, "train/cross_entropy": 1 / (1 + epoch)}
+                    metrics = {
+                        "val/cross_entropy": 1 - number,
+                        "weighted/total": 2.0,
+                        "train/cross_entropy": 1 / (1 + epoch),
+                    }
                     metrics |= {"val_f1/run (fast)": number, objective.metric: number}
                     reports.append(EpochReport(i, epoch, metrics, diverged))
                 for r in reports:

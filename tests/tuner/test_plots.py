@@ -294,19 +294,19 @@ def test_parallel_puts_the_best_at_the_top_when_less_is_better(tmp_path):
 
 def test_pruned_at_counts_every_trial_once_and_marks_the_rungs(view):
     bars = pruned_at.counts(view)
-    assert pruned_at.rung_epochs(view) == [2, 6]
+    assert pruned_at.rung_epochs(view) == [2, 4]
     assert sum(map(sum, bars.values())) == len(view.done) + len(view.pruned)
     assert bars["2"][0] == sum(t.last_step == 2 for t in view.pruned)
-    assert bars["3–5"][0] == sum(t.last_step == 3 for t in view.pruned)
+    assert bars["3"][0] == sum(t.last_step == 3 for t in view.pruned)
     (ax,) = pruned_at.draw(view).axes
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["2\nrung", "3–5", "6\nrung", "10\nthe end"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["2\nrung", "3", "4\nrung", "10\nthe end"]
     assert sum(patch.get_gid() == "rung" for patch in ax.patches) == 2
 
 
 def test_pruned_at_tells_diverged_trials_apart(tmp_path):
     view = View.of(make(tmp_path, [0.8, (1, 0.2), (10 - 1, 0.3)], reason="diverged at epoch 1: the loss is nan"))
     bars = pruned_at.counts(view)
-    assert bars["1"] == [0, 1, 0] and bars["7–10"] == [0, 1, 0]
+    assert bars["1"] == [0, 1, 0] and bars["5–10"] == [0, 1, 0]
     assert "diverged" in [text.get_text() for text in pruned_at.draw(view).legends[0].get_texts()]
 
 

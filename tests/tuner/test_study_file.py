@@ -45,7 +45,9 @@ def test_names_are_the_files_without_the_plans():
 
 def test_schema_file_is_in_sync():
     stored = (study_file.folder() / "schema.json").read_text()
-    assert stored == json.dumps(study_file.schema(), indent=2) + "\n", "write it again: see this test"
+    assert stored == json.dumps(study_file.schema(), indent=2) + "\n", (
+        "Spec has changed: write json.dumps(study_file.schema(), indent=2) + a newline into it"
+    )
 
 
 def test_schema_knows_every_knob_and_no_other():

@@ -95,7 +95,9 @@ def test_curves_in_the_storage_are_those_in_mlflow(seen):
         history = sorted(client.get_metric_history(child.info.run_id, "val/weighted_f1"), key=lambda m: m.step)
         kept = trial.user_attrs["result"]["curves"]["val/weighted_f1"]
         assert kept == pytest.approx([m.value for m in history], rel=1e-4)
-        assert [trial.intermediate_values[e] for e in sorted(trial.intermediate_values)] == pytest.approx(kept, rel=1e-4)
+        assert [trial.intermediate_values[e] for e in sorted(trial.intermediate_values)] == pytest.approx(
+            kept, rel=1e-4
+        )
 
 
 def test_completed_trials_have_test_scores_and_measures(seen):

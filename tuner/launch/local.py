@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
-from tuner.study import Study
+from tuner.study import Place
 
 PARENT = "TUNER_PARENT_PID"
 """Tells a worker whose child it is: when that process is gone, it hands its trials back and leaves."""
@@ -30,19 +32,19 @@ class Process:
         return lines[-1] if lines else f"no output in {self.log}"
 
 
-def start(study: Study, count: int, device: str) -> list[Process]:
-    """Start `count` workers: one a GPU, or single-threaded ones on the CPU."""
-    logs = study.place.state / "logs"
+def start(name: str, place: Place, count: int, device: str) -> list[Process]:
+    """Start `count` workers on a study or validation: one a GPU, or single-threaded ones on the CPU."""
+    logs = place.state / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "tuner", "worker", study.name, "--state", str(study.place.state)]
+    command = [sys.executable, "-m", "tuner", "worker", name, "--state", str(place.state)]
     started = []
     for i in range(count):
         env = {
             **os.environ,
             PARENT: str(os.getpid()),
             # By environment, not by flag: a URL may hold a password, and flags are visible to everyone.
-            "TUNER_STORAGE": study.place.storage,
-            "TUNER_TRACKING_URI": study.place.tracking,
+            "TUNER_STORAGE": place.storage,
+            "TUNER_TRACKING_URI": place.tracking,
             "PYTHONUNBUFFERED": "1",
         }
         if device == "cpu":
@@ -50,7 +52,7 @@ def start(study: Study, count: int, device: str) -> list[Process]:
             env |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         elif device == "cuda":
             env["CUDA_VISIBLE_DEVICES"] = _visible(i)
-        log = logs / f"{study.name}-worker-{i}.log"
+        log = logs / f"{name}-worker-{i}.log"
         with log.open("wb") as out:
             # A session of its own: Ctrl-C reaches the parent alone, which passes it on once.
             process = subprocess.Popen(
@@ -63,6 +65,30 @@ def start(study: Study, count: int, device: str) -> list[Process]:
             )
         started.append(Process(process, log))
     return started
+
+
+def running(processes: Sequence[Process]) -> bool:
+    """Whether any of them still runs."""
+    return any(p.process.poll() is None for p in processes)
+
+
+@contextmanager
+def supervised(processes: Sequence[Process], stopping: Callable[[], None]) -> Iterator[None]:
+    """Whatever ends the block ends the workers. Ctrl-C and SIGTERM let them hand their trials back first."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    except KeyboardInterrupt:
+        stopping()
+        stop(processes)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        kill(processes)
 
 
 def stop(processes: Sequence[Process], patience: float = 30.0) -> None:

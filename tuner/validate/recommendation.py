@@ -1,0 +1,99 @@
+"""A recommendation as a file: configurations under comparison and what is claimed for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from trainer.config import LossConfig
+from tuner import study_file, yaml
+from tuner.errors import InputError, unknown
+from tuner.spec import Section
+from tuner.validate.measures import METRICS, is_metric
+
+NULL = "null"
+"""The baseline again with another dropout and batch order: what a comparison shows when there is nothing to show."""
+
+
+class Claim(Section):
+    """What a recommendation promises of one configuration against another."""
+
+    id: str
+    """A name for reports."""
+    baseline: str = "baseline"
+    candidate: str
+    metric: str
+    """One of the metrics in tuner/validate/measures.py."""
+    claimed: tuple[float, float]
+    """Promised improvement in percent, low and high; improvements are positive whatever the metric's direction."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Claim:
+        if not is_metric(self.metric):
+            raise InputError(f"claim {self.id}: {unknown('metric', self.metric, METRICS)}")
+        if self.claimed[0] > self.claimed[1]:
+            raise InputError(f"claim {self.id}: expected claimed low before high; found {list(self.claimed)}")
+        return self
+
+
+class Recommendation(Section):
+    """Arms and claims, complete and checked."""
+
+    description: str = ""
+    primary: str = "final_performance"
+    """The metric of the verdicts."""
+    margin: float = Field(default=0.01, gt=0)
+    """Differences of the primary metric below it do not matter in practice, in the metric's unit."""
+    baseline: dict[str, float | str] = Field(default_factory=dict)
+    plans: dict[str, dict[str, float | str]] = Field(default_factory=dict)
+    arms: dict[str, dict[str, float | str]] = Field(default_factory=dict)
+    claims: list[Claim] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _check(self) -> Recommendation:
+        if not is_metric(self.primary):
+            raise InputError(f"primary: {unknown('metric', self.primary, METRICS)}")
+        there = self.configs()
+        for claim in self.claims:
+            for name in (claim.baseline, claim.candidate):
+                if name not in there:
+                    raise InputError(f"claim {claim.id}: {unknown('arm', name, there)}")
+        return self
+
+    def configs(self) -> dict[str, LossConfig]:
+        """Every configuration by name, the baseline first."""
+        found = {}
+        for name, knobs in {"baseline": self.baseline, **self.plans, **self.arms}.items():
+            try:
+                found[name] = LossConfig.from_knobs(knobs)
+            except InputError as error:
+                raise InputError(f"{name}: {error}") from None
+        return found
+
+
+def load(path: Path | None = None) -> Recommendation:
+    """Read a recommendation; by default the one that is shipped. Raises InputError with file and line."""
+    path = path or study_file.folder() / f"{study_file.RECOMMENDATION}.yaml"
+    document = yaml.read(path, "recommendation")
+    try:
+        return Recommendation.model_validate(document.data)
+    except ValidationError as error:
+        lines = []
+        for e in error.errors():
+            loc = tuple(part for part in e["loc"] if part not in ("float", "str"))
+            field = ".".join(map(str, loc))
+            text = e["msg"].removeprefix("Value error, ")
+            lines.append(f"{document.where(loc)}: {field + ': ' if field else ''}{text}")
+        raise InputError("\n".join(lines)) from None
+
+
+def config_file(path: Path) -> LossConfig:
+    """A flat YAML (or JSON) mapping from knob to value, as `export` writes it; `provenance` is left aside."""
+    knobs: dict[str, Any] = dict(yaml.read(path, "config file").data)
+    knobs.pop("provenance", None)
+    try:
+        return LossConfig.from_knobs(knobs)
+    except (InputError, TypeError) as error:
+        raise InputError(f"config file {path}: {error}") from None

@@ -1,0 +1,222 @@
+"""`tuner validate` from arms to verdict: fix the plan, run paired blocks, compare, report."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from optuna.trial import TrialState
+from rich.console import Console
+
+from trainer.config import LossConfig
+from tuner import device as devices
+from tuner import provenance, storage, study_file
+from tuner.errors import InputError, RunError, unknown
+from tuner.launch import local
+from tuner.spec import Spec
+from tuner.study import Place, exists, load_data, open_study, with_overrides
+from tuner.summary import best_trial, config_of
+from tuner.tracking import NOTE, Tracker
+from tuner.validate import recommendation
+from tuner.validate.blocks import Plan, Validation, create_or_resume, records
+from tuner.validate.report import markdown
+from tuner.validate.statistics import seeds_for_claims
+from tuner.validate.verdict import judge
+
+DEFAULT_SEEDS = 10
+
+
+def validate(
+    place: Place,
+    study: str | None = None,
+    *,
+    baseline: str | None = None,
+    candidate: str | None = None,
+    seeds: int | None = None,
+    epochs: int | None = None,
+    workers: int | None = None,
+    data: str | None = None,
+    device: str | None = None,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Compare arms over fresh seeds; returns what `validate --json` prints, and under `report` the report's path.
+
+    study: a search in the storage (its best config becomes an arm), or a study file (its data and model are used).
+    baseline and candidate: a plan's or arm's name, `trial:N` of the study, or a config file; both or neither. The same
+    call again resumes, or shows the result again. Raises InputError for wrong input, RunError where workers failed.
+    """
+    device = devices.resolve(device)
+    place.prepare()
+    plan = make_plan(place, study, baseline, candidate, seeds, epochs, data)
+    load_data(plan.spec)  # what is wrong with the data is said before anything is made
+    label = study_file.find(study).stem if study and not exists(place, study) else (study or "quickstart")
+    validation = create_or_resume(place, label, plan, lambda name: _register(place, name, plan))
+    _run(validation, workers or devices.default_workers(device), device, say)
+    result = judge(validation.plan, records(validation))
+    return result | {"name": validation.name, "report": str(_report(validation, result))}
+
+
+def make_plan(
+    place: Place,
+    study: str | None,
+    baseline: str | None,
+    candidate: str | None,
+    seeds: int | None,
+    epochs: int | None,
+    data: str | None,
+) -> Plan:
+    """Fix everything: arms, claims, margin, seeds. Raises InputError where something does not fit."""
+    if (baseline is None) != (candidate is None):
+        raise InputError("--baseline and --candidate go together; found only one of them")
+    spec, best = _spec(place, study)
+    spec = with_overrides(spec, epochs=epochs, data=data)
+    told = recommendation.load()
+    named = told.configs()
+    if baseline is not None and candidate is not None:
+        first, second = (_config(place, study, name, named) for name in (baseline, candidate))
+        if first == second:
+            raise InputError(f"--baseline {baseline} and --candidate {candidate} are the same configuration")
+        arms = {"baseline": first, _label(candidate): second}
+        claims = [
+            c for c in told.claims if c.candidate == candidate and c.baseline == "baseline" == _canonical(baseline)
+        ]
+    else:
+        arms = dict(named)
+        if best is not None and best not in named.values():
+            arms["best"] = best
+        claims = list(told.claims)
+    count = seeds or DEFAULT_SEEDS
+    needed = seeds_for_claims(max(1, len(arms) - 1))
+    if count < needed:
+        raise InputError(
+            f"--seeds {count} is too few: {len(arms) - 1} comparisons need at least {needed} paired seeds for any of "
+            "them to be significant (exact sign-flip test, Holm)"
+        )
+    return Plan(spec, arms, told.primary, told.margin, [c.model_dump(mode="json") for c in claims], count)
+
+
+def _spec(place: Place, study: str | None) -> tuple[Spec, LossConfig | None]:
+    """The spec to train with, and the best config where the study is a search that has one."""
+    if study is None or not exists(place, study):
+        return study_file.load(study or "quickstart"), None
+    opened = open_study(place, study)
+    best = best_trial(opened)
+    if best is None:
+        raise InputError(f"study {study!r} has no completed trial to validate; see: tuner status {study}")
+    return opened.spec, config_of(best)
+
+
+def _canonical(name: str) -> str:
+    return "baseline" if name == "original" else name
+
+
+def _label(name: str) -> str:
+    return Path(name).stem if name.endswith((".yaml", ".yml", ".json")) else name
+
+
+def _config(place: Place, study: str | None, name: str, named: dict[str, LossConfig]) -> LossConfig:
+    """An arm by name, trial:N or file."""
+    if _canonical(name) in named:
+        return named[_canonical(name)]
+    if name.startswith("trial:"):
+        if study is None:
+            raise InputError(f"{name} needs the study that it is of: tuner validate STUDY ... {name}")
+        number = name.removeprefix("trial:")
+        found = {str(t.number): t for t in storage.trials(open_study(place, study).optuna) if "config" in t.user_attrs}
+        if number not in found:
+            raise InputError(f"study {study!r} has no trial {number!r} that was started; there are {len(found)}")
+        return config_of(found[number])
+    if name.endswith((".yaml", ".yml", ".json")) or "/" in name:
+        return recommendation.config_file(Path(name))
+    raise InputError(f"{unknown('plan', name, [*named, 'original'])} (or trial:N, or a config file)")
+
+
+def _register(place: Place, name: str, plan: Plan) -> dict[str, str]:
+    """Write what is fixed to MLflow before the first run."""
+    tracker = Tracker(place.tracking, place.state)
+    data = load_data(plan.spec)
+    tags = {"kind": "validation", **provenance.tags("", plan.spec.seed, data.fingerprint)}
+    params = {"primary": plan.primary, "margin": plan.margin, "seeds": plan.seeds, "arms": ", ".join(plan.arms)}
+    runs = tracker.study(name, tags, params | {"epochs": plan.spec.training.epochs, "claims": len(plan.claims)})
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "fixed_beforehand.json"
+        file.write_text(json.dumps(plan.as_data(), indent=2))
+        tracker.artifact(runs["run_id"], file)
+    return runs
+
+
+def _run(validation: Validation, workers: int, device: str, say: Callable[[str], None]) -> None:
+    """Start workers for the blocks that wait, and watch them."""
+    storage.reclaim(validation.optuna)
+    waiting = [t for t in storage.trials(validation.optuna) if not t.state.is_finished()]
+    seeds = validation.plan.seeds
+    if not waiting:
+        return
+    arms = len(validation.plan.arms) + 1
+    say(f"{validation.name}: {arms} arms x {seeds} paired seeds, {validation.plan.spec.training.epochs} epochs each")
+    processes = local.start(validation.name, validation.place, min(workers, len(waiting)), device)
+    told = seeds - len(waiting)
+
+    try:
+        with local.supervised(processes, lambda: say("stopping: blocks under way go back into the queue")):
+            while local.running(processes):
+                time.sleep(0.5)
+                done = len(storage.trials(validation.optuna, [TrialState.COMPLETE]))
+                if done > told:
+                    told = done
+                    say(f"{done} of {seeds} seeds done")
+    finally:
+        storage.reclaim(validation.optuna)
+    if any(not t.state.is_finished() for t in storage.trials(validation.optuna)):
+        failed = next((p for p in processes if p.process.returncode), processes[0])
+        raise RunError(f"{failed.last_words()} (worker log: {failed.log})")
+    broken = storage.trials(validation.optuna, [TrialState.FAIL])
+    if broken:
+        raise RunError(f"block {broken[0].number} failed: {broken[0].user_attrs.get('reason', '').strip()[-500:]}")
+
+
+def _report(validation: Validation, result: dict[str, Any]) -> Path:
+    """Write the report to the state folder and to MLflow."""
+    folder = validation.place.state / "reports" / validation.name
+    folder.mkdir(parents=True, exist_ok=True)
+    text = markdown(result, validation.plan, f"Validation on {_data_name(validation.plan)}")
+    (folder / "report.md").write_text(text)
+    (folder / "result.json").write_text(json.dumps(result, indent=2))
+    tracker = Tracker(validation.place.tracking, validation.place.state)
+    run_id = validation.optuna.user_attrs["mlflow"]["run_id"]
+    tracker.artifact(run_id, folder)
+    verdicts = {f"verdict.{c['candidate']}": c["verdict"] for c in result["comparisons"]}
+    tracker.update(run_id, tags={NOTE: text, **verdicts})
+    tracker.end_study(run_id, "FINISHED")
+    return folder / "report.md"
+
+
+def _data_name(plan: Plan) -> str:
+    name = Path(plan.spec.data.path).stem if plan.spec.data.path else plan.spec.data.source
+    return name if plan.spec.data.labels == 1.0 else f"{name} with {plan.spec.data.labels:.0%} of the labels"
+
+
+def show(result: dict[str, Any], console: Console) -> None:
+    """The verdict on a terminal."""
+    from rich.table import Table
+
+    from tuner.validate.report import sentence
+
+    console.print()
+    for c in result["comparisons"]:
+        style = {"better": "green", "worse": "red"}.get(c["verdict"], "")
+        console.print(f"[{style or 'default'}]{sentence(result, c['candidate'])}[/]", soft_wrap=not console.is_terminal)
+    if result["claims"]:
+        table = Table("claim", "claimed %", "naive %", "measured %", "95% CI", "verdict", box=None, pad_edge=False)
+        for claim in result["claims"]:
+            ci = "" if claim["ci"] is None else f"{claim['ci'][0]:+.1f} .. {claim['ci'][1]:+.1f}"
+            cells = ["" if claim[k] is None else f"{claim[k]:+.1f}" for k in ("naive", "measured")]
+            low, high = claim["claimed"]
+            table.add_row(claim["id"], f"{low:g} .. {high:g}", *cells, ci, claim["verdict"])
+        console.print()
+        console.print(table)
+    console.print(f"\nreport: {result['report']}", soft_wrap=not console.is_terminal)
