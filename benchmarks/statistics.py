@@ -76,7 +76,7 @@ def power(rng: np.random.Generator, samples: int) -> None:
             unit = np.resize((-1.0, 1.0), n)
             effect = paired.smallest_effect(unit / unit.std(ddof=1), claims=claims)
             assert effect is not None
-            found = [_verdict(one, 0.0, rng, claims) for one in rng.standard_normal((samples, n)) + effect]
+            found = [_verdict(one, 0.0, rng, claims) for one in rng.standard_normal((samples // 2, n)) + effect]
             right.append(100 * np.mean([one == "better" for one in found]))
             wrong.append(100 * np.mean([one == "worse" for one in found]))
         _row(f"better, claims = {claims}", right)
@@ -86,7 +86,7 @@ def power(rng: np.random.Generator, samples: int) -> None:
     for mean, margin in ((0.5, 0.0), (0.8, 0.2), (1.0, 0.3), (0.0, 0.5), (0.2, 0.8), (0.0, 1.0), (0.3, 0.3)):
         needed = paired.seeds_needed(_with(mean, 1.0, 10), margin)
         assert needed is not None
-        found = [_verdict(one, margin, rng) for one in rng.standard_normal((samples, needed)) + mean]
+        found = [_verdict(one, margin, rng) for one in rng.standard_normal((samples // 4, needed)) + mean]
         better, same = (np.mean([one == word for one in found]) for word in ("better", "equivalent"))
         clear = np.mean([one != "inconclusive" for one in found])
         print(

@@ -174,8 +174,17 @@ class Tracker:
 
 
 def metric_name(name: str) -> str:
-    """The name with what MLflow does not allow in one (say, of a class) replaced by an underscore."""
-    return "".join(c if c.isalnum() or c in "_-. /" else "_" for c in name)
+    """`prefix/label` as MLflow takes it: what it does not allow in the label, a class name say, becomes its code.
+
+    Different labels keep different names; merging two of them would double every step.
+    """
+    prefix, slash, label = name.partition("/")
+    if not slash:
+        return prefix
+    safe = "".join(
+        c if c.isalnum() or c in "_- " or (c == "." and label.strip(".")) else f"_{ord(c):x}_" for c in label
+    )
+    return f"{prefix}/{safe or '_'}"
 
 
 def finite(metrics: Mapping[str, float]) -> dict[str, float]:

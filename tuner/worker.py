@@ -14,7 +14,9 @@ from types import FrameType
 from typing import Any
 
 import torch
+from optuna.exceptions import StorageInternalError
 from optuna.trial import Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from trainer.config import LossConfig
 from trainer.objective import Objective
@@ -132,24 +134,17 @@ class Worker:
             )
             return [self._finish(r, result) for r, result in zip(running, results, strict=True)]
         except (Interrupted, KeyboardInterrupt):
-            for trial in trials:
-                if not _state(self.study, trial).is_finished():
-                    storage.hand_back(self.study.optuna, trial._trial_id)
-            for r in running:
-                self.tracker.end_trial(
-                    r.run_id, "INTERRUPTED", {"reason": "interrupted; goes on at the next start"}, {}
-                )
-            raise
-        except RunError:
-            self._fail(trials, running, traceback.format_exc(limit=-3))
+            self._hand_back(trials, running, "interrupted")
             raise
         except Exception as error:
+            broken = _around_the_trial(error)
+            if broken is not None:
+                # The trial did nothing wrong and loses nothing; this worker cannot go on.
+                self._hand_back(trials, running, broken)
+                raise RunError(f"{broken}. The trial is back in the queue; start again to resume") from error
             # Whatever else breaks is this trial's failure; a fused batch shares its fate.
-            text = traceback.format_exc()
             self.last_failure = f"{type(error).__name__}: {error}"
-            self._fail(trials, running, text)
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                raise RunError(f"cannot write: {error}. Make room and start again; the study resumes") from error
+            self._fail(trials, running, traceback.format_exc())
             return [TrialState.FAIL] * len(trials)
 
     def _start(self, trial: Trial) -> Running:
@@ -254,15 +249,38 @@ class Worker:
         done = storage.trials(self.study.optuna, [TrialState.COMPLETE])
         return not any(self.objective.better(t.value, value) for t in done if t.value is not None)
 
+    def _hand_back(self, trials: Sequence[Trial], running: list[Running], why: str) -> None:
+        """Put unfinished trials back into the queue. What cannot be written now is reclaimed at the next start."""
+        for trial in trials:
+            with suppress(SQLAlchemyError, StorageInternalError):
+                if not _state(self.study, trial).is_finished():
+                    storage.hand_back(self.study.optuna, trial._trial_id)
+        self._close(running, "INTERRUPTED", f"{why}; goes on at the next start")
+
     def _fail(self, trials: Sequence[Trial], running: list[Running], text: str) -> None:
         for trial in trials:
             if not _state(self.study, trial).is_finished():
                 trial.set_user_attr("result", {"reason": text.strip().splitlines()[-1], "traceback": text, "epochs": 0})
                 self.study.optuna.tell(trial, state=TrialState.FAIL)
+        self._close(running, "FAIL", text)
+
+    def _close(self, running: list[Running], state: str, reason: str) -> None:
         for r in running:
             # The tracking server may be what failed; the storage has the reason.
             with suppress(RunError):
-                self.tracker.end_trial(r.run_id, "FAIL", {"reason": text}, {})
+                self.tracker.end_trial(r.run_id, state, {"reason": reason}, {})
+
+
+def _around_the_trial(error: Exception) -> str | None:
+    """What is broken, where it is not the training itself: tracking, storage or disk; None for anything else."""
+    if isinstance(error, RunError):
+        return str(error)
+    if isinstance(error, (SQLAlchemyError, StorageInternalError)):
+        cause = getattr(error, "orig", None) or error.__cause__ or error
+        return f"the storage failed: {str(cause).splitlines()[0]}"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return f"cannot write: {error}"
+    return None
 
 
 STOP = threading.Event()

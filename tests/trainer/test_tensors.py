@@ -149,7 +149,9 @@ def test_evaluation_sees_each_row_of_a_split_in_order(dataset, tensors, dialogue
         assert rows_of(evaluation_batches(data, part, 10)).tolist() == source.rows(part).tolist()
 
 
-@pytest.mark.parametrize(("rows", "size"), [(1, 16), (72, 16), (480, 16), (831, 16), (1600, 32), (9989, 256), (10**6, 256)])
+@pytest.mark.parametrize(
+    ("rows", "size"), [(1, 16), (72, 16), (480, 16), (831, 16), (1600, 32), (9989, 256), (10**6, 256)]
+)
 def test_default_batch_size(rows, size):
     assert default_batch_size(rows) == size
 

@@ -86,7 +86,7 @@ def test_every_epoch_of_every_metric_is_there_once(seen):
         for name in ("loss/classification", "weighted/total", "train/mse", "val/weighted_f1", "gap/cross_entropy"):
             assert name in series
         assert {"grad/norm_mean", "grad/norm_cv", "grad/clipped_share", "learning_rate"} <= set(series)
-        assert "val_f1/run _fast_" in series
+        assert "val_f1/run _28_fast_29_" in series
 
 
 def test_curves_in_the_storage_are_those_in_mlflow(seen):
@@ -168,6 +168,14 @@ def test_writes_come_in_batches(make_study, scripted, monkeypatch):
 @pytest.mark.parametrize("name", ODD)
 def test_metric_names_with_odd_characters_are_accepted_by_mlflow(name):
     _validate_metric_name(metric_name(f"val_f1/{name}"))
+
+
+def test_different_labels_keep_different_metric_names():
+    labels = ["a(b", "a[b", "a/b", "a_b", "a b", "", ".", "..", "//"]
+    names = [metric_name(f"val_f1/{label}") for label in labels]
+    assert len(set(names)) == len(labels)
+    for name in names:
+        _validate_metric_name(name)
 
 
 def test_finite():
