@@ -128,6 +128,16 @@ def validate(
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of a training run.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one a GPU, or one a core.")] = None,
     data: Annotated[str | None, typer.Option(help="Data file (.npz) instead of the study file's data.")] = None,
+    claims: Annotated[
+        str | None, typer.Option(help="Your own recommendation (YAML) instead of the shipped one.")
+    ] = None,
+    until_decided: Annotated[
+        bool, typer.Option("--until-decided", help="Add seeds until every verdict is clear, --seeds at most.")
+    ] = False,
+    dose_response: Annotated[bool, typer.Option(help="Also train the weight over a grid.")] = True,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="0: every candidate better or equivalent, 3: inconclusive, 1: not.")
+    ] = False,
     as_json: AsJson = False,
     state: State = STATE,
     storage: Storage = None,
@@ -151,6 +161,9 @@ def validate(
         epochs=epochs,
         workers=workers,
         data=data,
+        claims=claims,
+        until_decided=until_decided,
+        dose_response=dose_response,
         device=device,
         say=say,
     )
@@ -158,6 +171,9 @@ def validate(
         print(json.dumps(result))
     elif not quiet:
         show(result, out)
+    if exit_code:
+        verdicts = {c["verdict"] for c in result["comparisons"] if c["candidate"] != "null"}
+        raise typer.Exit(1 if "worse" in verdicts else 3 if "inconclusive" in verdicts else 0)
 
 
 @app.command(epilog="Example: `tuner status quickstart --json`")

@@ -6,7 +6,7 @@ import hashlib
 import json
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,13 @@ class Plan:
     margin: float
     claims: list[dict[str, Any]]
     seeds: int
+    """blocks; the most that are run where `until_decided`"""
+    until_decided: bool = False
+    """look after every few blocks and stop when all verdicts are clear, with intervals that allow for looking"""
+    doses: dict[str, float] = field(default_factory=dict)
+    """arms of the dose-response and their doses; they are compared with each other only"""
+    ladder: list[str] = field(default_factory=list)
+    factorial: dict[str, str] | None = None
 
     def as_data(self) -> dict[str, Any]:
         """Plain data, from which `from_data` makes the plan again."""
@@ -51,13 +58,24 @@ class Plan:
             "margin": self.margin,
             "claims": self.claims,
             "seeds": self.seeds,
+            "until_decided": self.until_decided,
+            "doses": self.doses,
+            "ladder": self.ladder,
+            "factorial": self.factorial,
         }
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Plan:
         """The inverse of `as_data`."""
         arms = {name: LossConfig.from_knobs(knobs) for name, knobs in data["arms"].items()}
-        return cls(parse(data["spec"]), arms, data["primary"], data["margin"], data["claims"], data["seeds"])
+        return cls(**{**data, "spec": parse(data["spec"]), "arms": arms})
+
+    @property
+    def candidates(self) -> list[str]:
+        """Arms that are compared with the baseline: all but it and those of the dose-response alone."""
+        base = next(iter(self.arms))
+        named = {base, *self.ladder, *(c["candidate"] for c in self.claims), *(c["baseline"] for c in self.claims)}
+        return [name for name in self.arms if name != base and (name not in self.doses or name in named)]
 
     def fingerprint(self) -> str:
         """Eight characters that change with anything that is fixed."""
@@ -86,10 +104,13 @@ def create_or_resume(place: Place, label: str, plan: Plan, register: Callable[[s
         made = optuna.create_study(study_name=name, storage=opened, direction="maximize")
         made.set_user_attr("mlflow", runs)
         made.set_user_attr(KIND, plan.as_data())
-    study = storage.load_study(opened, name)
-    for block in range(len(storage.trials(study)), plan.seeds):
-        study.enqueue_trial({}, user_attrs={"block": block})
-    return Validation(name, plan, place, study)
+    return Validation(name, plan, place, storage.load_study(opened, name))
+
+
+def enqueue(validation: Validation, blocks: int) -> None:
+    """Fill the queue up to so many blocks."""
+    for block in range(len(storage.trials(validation.optuna)), blocks):
+        validation.optuna.enqueue_trial({}, user_attrs={"block": block})
 
 
 def open_validation(place: Place, name: str) -> Validation | None:

@@ -38,6 +38,21 @@ class Claim(Section):
         return self
 
 
+class DoseResponse(Section):
+    """One knob over a grid, everything else as in the baseline."""
+
+    knob: str
+    values: list[float] = Field(min_length=2)
+
+
+class Factorial(Section):
+    """Two changes alone and together, as names of arms."""
+
+    first: str
+    second: str
+    both: str
+
+
 class Recommendation(Section):
     """Arms and claims, complete and checked."""
 
@@ -49,6 +64,10 @@ class Recommendation(Section):
     baseline: dict[str, float | str] = Field(default_factory=dict)
     plans: dict[str, dict[str, float | str]] = Field(default_factory=dict)
     arms: dict[str, dict[str, float | str]] = Field(default_factory=dict)
+    dose_response: DoseResponse | None = None
+    ladder: list[str] = Field(default_factory=list)
+    """Arms from the original to the last plan, one change after the other."""
+    factorial: Factorial | None = None
     claims: list[Claim] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -60,7 +79,24 @@ class Recommendation(Section):
             for name in (claim.baseline, claim.candidate):
                 if name not in there:
                     raise InputError(f"claim {claim.id}: {unknown('arm', name, there)}")
+        named = [*self.ladder, *(self.factorial.model_dump().values() if self.factorial else ())]
+        for name in named:
+            if name not in there:
+                raise InputError(f"ladder or factorial: {unknown('arm', name, there)}")
+        self.doses()
         return self
+
+    def doses(self) -> dict[str, tuple[float, LossConfig]]:
+        """Arms of the dose-response by name, with dose and config; an arm that is there already keeps its name."""
+        if self.dose_response is None:
+            return {}
+        there = self.configs()
+        found = {}
+        for value in self.dose_response.values:
+            config = LossConfig.from_knobs({**self.baseline, self.dose_response.knob: value})
+            name = next((n for n, c in there.items() if c == config), f"{self.dose_response.knob}={value:g}")
+            found[name] = (value, config)
+        return found
 
     def configs(self) -> dict[str, LossConfig]:
         """Every configuration by name, the baseline first."""

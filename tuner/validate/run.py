@@ -22,12 +22,16 @@ from tuner.study import Place, exists, load_data, open_study, with_overrides
 from tuner.summary import best_trial, config_of
 from tuner.tracking import NOTE, Tracker
 from tuner.validate import recommendation
-from tuner.validate.blocks import Plan, Validation, create_or_resume, records
+from tuner.validate.blocks import Plan, Validation, create_or_resume, enqueue, records
 from tuner.validate.report import markdown
 from tuner.validate.statistics import seeds_for_claims
-from tuner.validate.verdict import judge
+from tuner.validate.verdict import decided, judge
 
 DEFAULT_SEEDS = 10
+MOST_SEEDS = 60
+"""The budget of `--until-decided` where --seeds does not set it."""
+FIRST_LOOK, BETWEEN_LOOKS = 8, 4
+"""Blocks before the first look of `--until-decided`, and between two looks."""
 
 
 def validate(
@@ -40,6 +44,9 @@ def validate(
     epochs: int | None = None,
     workers: int | None = None,
     data: str | None = None,
+    claims: str | None = None,
+    until_decided: bool = False,
+    dose_response: bool = True,
     device: str | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
@@ -51,31 +58,38 @@ def validate(
     """
     device = devices.resolve(device)
     place.prepare()
-    plan = make_plan(place, study, baseline, candidate, seeds, epochs, data)
+    told = recommendation.load(Path(claims) if claims else None)
+    plan = make_plan(place, told, study, baseline, candidate, seeds, epochs, data, until_decided, dose_response)
     load_data(plan.spec)  # what is wrong with the data is said before anything is made
     label = study_file.find(study).stem if study and not exists(place, study) else (study or "quickstart")
     validation = create_or_resume(place, label, plan, lambda name: _register(place, name, plan))
-    _run(validation, workers or devices.default_workers(device), device, say)
+    if plan.until_decided:
+        _run_until_decided(validation, workers or devices.default_workers(device), device, say)
+    else:
+        _run(validation, plan.seeds, workers or devices.default_workers(device), device, say)
     result = judge(validation.plan, records(validation))
     return result | {"name": validation.name, "report": str(_report(validation, result))}
 
 
 def make_plan(
     place: Place,
+    told: recommendation.Recommendation,
     study: str | None,
     baseline: str | None,
     candidate: str | None,
     seeds: int | None,
     epochs: int | None,
     data: str | None,
+    until_decided: bool,
+    dose_response: bool,
 ) -> Plan:
     """Fix everything: arms, claims, margin, seeds. Raises InputError where something does not fit."""
     if (baseline is None) != (candidate is None):
         raise InputError("--baseline and --candidate go together; found only one of them")
     spec, best = _spec(place, study)
     spec = with_overrides(spec, epochs=epochs, data=data)
-    told = recommendation.load()
     named = told.configs()
+    designs: dict[str, Any] = {}
     if baseline is not None and candidate is not None:
         first, second = (_config(place, study, name, named) for name in (baseline, candidate))
         if first == second:
@@ -89,14 +103,29 @@ def make_plan(
         if best is not None and best not in named.values():
             arms["best"] = best
         claims = list(told.claims)
-    count = seeds or DEFAULT_SEEDS
-    needed = seeds_for_claims(max(1, len(arms) - 1))
-    if count < needed:
+        designs["ladder"] = told.ladder
+        designs["factorial"] = told.factorial.model_dump() if told.factorial else None
+        if dose_response:
+            doses = told.doses()
+            arms |= {name: config for name, (_, config) in doses.items() if name not in arms}
+            designs["doses"] = {name: dose for name, (dose, _) in doses.items()}
+    plan = Plan(
+        spec,
+        arms,
+        told.primary,
+        told.margin,
+        [c.model_dump(mode="json") for c in claims],
+        seeds or (MOST_SEEDS if until_decided else DEFAULT_SEEDS),
+        until_decided,
+        **designs,
+    )
+    needed = max(seeds_for_claims(max(1, len(plan.candidates))), FIRST_LOOK if until_decided else 0)
+    if plan.seeds < needed:
         raise InputError(
-            f"--seeds {count} is too few: {len(arms) - 1} comparisons need at least {needed} paired seeds for any of "
-            "them to be significant (exact sign-flip test, Holm)"
+            f"--seeds {plan.seeds} is too few: {len(plan.candidates)} comparisons need at least {needed} paired seeds "
+            "for any of them to be significant (exact sign-flip test, Holm)"
         )
-    return Plan(spec, arms, told.primary, told.margin, [c.model_dump(mode="json") for c in claims], count)
+    return plan
 
 
 def _spec(place: Place, study: str | None) -> tuple[Spec, LossConfig | None]:
@@ -149,11 +178,25 @@ def _register(place: Place, name: str, plan: Plan) -> dict[str, str]:
     return runs
 
 
-def _run(validation: Validation, workers: int, device: str, say: Callable[[str], None]) -> None:
-    """Start workers for the blocks that wait, and watch them."""
+def _run_until_decided(validation: Validation, workers: int, device: str, say: Callable[[str], None]) -> None:
+    """Blocks in small lots until every verdict is clear or the budget is spent."""
+    seeds = FIRST_LOOK
+    while True:
+        _run(validation, seeds, workers, device, say)
+        if decided(validation.plan, records(validation)):
+            say(f"every verdict is clear after {seeds} seeds")
+            return
+        if seeds >= validation.plan.seeds:
+            say(f"not every verdict is clear after {seeds} seeds, which was the budget")
+            return
+        seeds = min(seeds + BETWEEN_LOOKS, validation.plan.seeds)
+
+
+def _run(validation: Validation, seeds: int, workers: int, device: str, say: Callable[[str], None]) -> None:
+    """Run blocks until there are `seeds` of them: start workers and watch them."""
+    enqueue(validation, seeds)
     storage.reclaim(validation.optuna)
     waiting = [t for t in storage.trials(validation.optuna) if not t.state.is_finished()]
-    seeds = validation.plan.seeds
     if not waiting:
         return
     arms = len(validation.plan.arms) + 1

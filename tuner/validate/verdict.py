@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tuner.validate import measures, statistics
+from tuner.validate import designs, measures, statistics
 from tuner.validate.blocks import Plan
 from tuner.validate.recommendation import NULL
 
@@ -23,6 +24,9 @@ def judge(plan: Plan, records: Records) -> dict[str, Any]:
     """
     base = next(iter(plan.arms))
     context = measures.context(records[base], plan.spec.training.epochs)
+    values = measures.values(records, plan.primary, context)
+    assert values is not None
+    direction = "maximize" if measures.metric(plan.primary).higher_is_better else "minimize"
     return {
         "primary": plan.primary,
         "metric": measures.metric(plan.primary).what,
@@ -31,7 +35,17 @@ def judge(plan: Plan, records: Records) -> dict[str, Any]:
         "arms": arms(plan, records, context),
         "comparisons": comparisons(plan, records, context),
         "claims": [claim(given, records, context) for given in plan.claims],
+        "dose_response": designs.dose_response(values, plan.doses, plan.margin, direction) if plan.doses else [],
+        "ladder": designs.ladder(values, plan.ladder),
+        "factorial": designs.interaction(values, base, **plan.factorial) if plan.factorial else None,
     }
+
+
+def decided(plan: Plan, records: Records) -> bool:
+    """Whether every comparison has a clear verdict by intervals that hold however often one looks."""
+    base = next(iter(plan.arms))
+    context = measures.context(records[base], plan.spec.training.epochs)
+    return all(c["verdict"] != "inconclusive" for c in comparisons(plan, records, context) if c["candidate"] != NULL)
 
 
 def arms(plan: Plan, records: Records, context: measures.Context) -> dict[str, Any]:
@@ -63,13 +77,15 @@ def comparisons(plan: Plan, records: Records, context: measures.Context) -> list
 
     def compare(name: str, claims: int) -> statistics.Comparison:
         rng = np.random.default_rng(0)
-        return statistics.compare(
+        found = statistics.compare(
             values[base], values[name], margin=plan.margin, direction=direction, rng=rng, claims=claims
         )
+        return _looked_at_often(found, values[name] - values[base]) if plan.until_decided else found
 
-    candidates = [name for name in plan.arms if name != base]
-    judged = statistics.together([compare(name, len(candidates)) for name in candidates])
-    pairs = [*zip(candidates, judged, strict=True), (NULL, compare(NULL, 1))]
+    judged = [compare(name, len(plan.candidates)) for name in plan.candidates]
+    if not plan.until_decided:
+        judged = statistics.together(judged)
+    pairs = [*zip(plan.candidates, judged, strict=True), (NULL, compare(NULL, 1))]
     return [
         {
             "baseline": base,
@@ -87,6 +103,14 @@ def comparisons(plan: Plan, records: Records, context: measures.Context) -> list
         }
         for name, c in pairs
     ]
+
+
+def _looked_at_often(found: statistics.Comparison, differences: np.ndarray) -> statistics.Comparison:
+    """The same comparison by a confidence sequence over all claims, which stays honest however often one looks."""
+    lows, highs = statistics.confidence_sequence(differences, found.alpha / found.claims)
+    lo, hi = float(lows[-1]), float(highs[-1])
+    outcome = statistics.verdict(lo, hi, margin=found.margin, direction=found.direction, n=found.n)
+    return replace(found, lo=lo, hi=hi, method="confidence sequence", verdict=outcome)
 
 
 def claim(given: Mapping[str, Any], records: Records, context: measures.Context) -> dict[str, Any]:
