@@ -38,11 +38,23 @@ def run(
     if workers is not None and workers < 1:
         raise InputError(f"--workers must be at least 1; found {workers}")
     place.prepare()
-    opened = make_or_resume(place, study, name, trials=trials, epochs=epochs, seed=seed, data=data)
-    if not quiet:
-        _introduce(opened, device, console)
-    if any(t.state.name == "WAITING" for t in storage.trials(opened.optuna)) or storage.reclaim(opened.optuna):
-        _train(opened, workers or devices.default_workers(device), device, console, quiet)
+    count = workers or devices.default_workers(device)
+    label = name or study_file.find(study or "quickstart").stem
+    # A new study takes seconds to make, most of them for MLflow's database; workers load their libraries meanwhile.
+    processes = [] if exists(place, label) else local.start(label, place, count, device)
+    try:
+        opened = make_or_resume(place, study, name, trials=trials, epochs=epochs, seed=seed, data=data)
+    except BaseException:
+        local.discard(processes)
+        raise
+    try:
+        if not quiet:
+            _introduce(opened, device, console)
+        if any(t.state.name == "WAITING" for t in storage.trials(opened.optuna)) or storage.reclaim(opened.optuna):
+            processes = processes or local.start(label, place, count, device)
+            _train(opened, processes, console, quiet)
+    finally:
+        local.kill(processes)
     summary = summarise(opened)
     if summary["state"] == "running":
         if not quiet:
@@ -118,9 +130,9 @@ def _introduce(study: Study, device: str, console: Console) -> None:
         console.print(f"[dim]{data['terms']}[/dim]", highlight=False, soft_wrap=not console.is_terminal)
 
 
-def _train(study: Study, workers: int, device: str, console: Console, quiet: bool) -> None:
-    """Start workers and watch them until all have left."""
-    processes = local.start(study.name, study.place, workers, device)
+def _train(study: Study, processes: list[local.Process], console: Console, quiet: bool) -> None:
+    """Let the workers begin and watch them until all have left."""
+    local.go(processes)
 
     def stopping() -> None:
         if not quiet:

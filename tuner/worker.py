@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import math
 import signal
 import threading
@@ -78,6 +79,8 @@ def work(study: Study, *, device: str, population: int = 1, say: Callable[[str],
     data = study.data()
     tensors = to_tensors(data, study.spec.model, device)
     worker = Worker(study, tensors, study.tracker(), device, say)
+    # What is loaded by now lives as long as the process: the garbage collector need not look at it again.
+    gc.freeze()
     with signals():
         for number in storage.reclaim(study.optuna):
             say(f"trial {number}: its worker is gone, it goes back into the queue")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -17,6 +17,8 @@ from tuner.study import Place
 
 PARENT = "TUNER_PARENT_PID"
 """Tells a worker whose child it is: when that process is gone, it hands its trials back and leaves."""
+STANDBY = "TUNER_STANDBY"
+"""Tells a worker to wait for `go` on its standard input."""
 
 
 @dataclass(slots=True)
@@ -33,7 +35,10 @@ class Process:
 
 
 def start(name: str, place: Place, count: int, device: str) -> list[Process]:
-    """Start `count` workers on a study or validation: one a GPU, or single-threaded ones on the CPU."""
+    """Start `count` workers for a study or validation: one a GPU, or single-threaded ones on the CPU.
+
+    They load what they need and then stand by until `go`, so that the study can be made meanwhile.
+    """
     logs = place.state / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "tuner", "worker", name, "--state", str(place.state)]
@@ -42,6 +47,7 @@ def start(name: str, place: Place, count: int, device: str) -> list[Process]:
         env = {
             **os.environ,
             PARENT: str(os.getpid()),
+            STANDBY: "1",
             # By environment, not by flag: a URL may hold a password, and flags are visible to everyone.
             "TUNER_STORAGE": place.storage,
             "TUNER_TRACKING_URI": place.tracking,
@@ -57,7 +63,7 @@ def start(name: str, place: Place, count: int, device: str) -> list[Process]:
             # A session of its own: Ctrl-C reaches the parent alone, which passes it on once.
             process = subprocess.Popen(
                 [*command, "--device", device],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env=env,
@@ -65,6 +71,21 @@ def start(name: str, place: Place, count: int, device: str) -> list[Process]:
             )
         started.append(Process(process, log))
     return started
+
+
+def go(processes: Sequence[Process]) -> None:
+    """Let workers that stand by begin."""
+    for p in processes:
+        assert p.process.stdin is not None
+        # One that has died already is found by whoever watches it.
+        with suppress(BrokenPipeError):
+            p.process.stdin.write(b"go\n")
+            p.process.stdin.close()
+
+
+def told_to_go() -> bool:
+    """In a worker: wait until `go`; False where whoever started it has gone instead. At once where nobody did."""
+    return STANDBY not in os.environ or sys.stdin.readline().strip() == "go"
 
 
 def running(processes: Sequence[Process]) -> bool:
@@ -111,6 +132,17 @@ def kill(processes: Sequence[Process]) -> None:
             p.process.kill()
     for p in processes:
         p.process.wait()
+        if p.process.stdin is not None:
+            p.process.stdin.close()
+
+
+def discard(processes: Sequence[Process]) -> None:
+    """End workers that never began, and leave no trace of them."""
+    kill(processes)
+    for p in processes:
+        p.log.unlink(missing_ok=True)
+        with suppress(OSError):
+            p.log.parent.rmdir()  # unless other logs are there
 
 
 def orphaned() -> bool:

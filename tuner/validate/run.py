@@ -202,6 +202,7 @@ def _run(validation: Validation, seeds: int, workers: int, device: str, say: Cal
     arms = len(validation.plan.arms) + 1
     say(f"{validation.name}: {arms} arms x {seeds} paired seeds, {validation.plan.spec.training.epochs} epochs each")
     processes = local.start(validation.name, validation.place, min(workers, len(waiting)), device)
+    local.go(processes)
     told = seeds - len(waiting)
 
     try:
