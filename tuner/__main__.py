@@ -22,6 +22,15 @@ def main() -> None:
         _leave(f"error: {error}", 1)
     except KeyboardInterrupt:
         _leave("interrupted", 130)
+    except Exception as error:
+        # Databases fail in many classes; naming them here would mean importing all of them for `--help`.
+        if type(error).__module__.partition(".")[0] in ("optuna", "sqlalchemy", "sqlite3", "mlflow"):
+            cause = getattr(error, "orig", None) or error.__cause__ or error
+            cause = getattr(cause, "orig", None) or cause
+            _leave(
+                f"error: the storage failed: {str(cause).splitlines()[0]}. Nothing is lost; start again to resume", 1
+            )
+        raise
     except BaseException as error:
         # Ours to end tidily; anything else is a bug and keeps its traceback.
         if type(error).__name__ == "Interrupted":
