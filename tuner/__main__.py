@@ -13,6 +13,7 @@ def main() -> None:
         os.environ.setdefault(name, "true")
     from tuner.cli import app
     from tuner.errors import InputError, RunError
+    from tuner.interrupt import Interrupted
 
     try:
         app(prog_name="tuner")
@@ -20,6 +21,8 @@ def main() -> None:
         _leave(f"error: {error}", 2)
     except (RunError, OSError) as error:
         _leave(f"error: {error}", 1)
+    except Interrupted:
+        _leave("interrupted; the trial is back in the queue", 130)
     except KeyboardInterrupt:
         _leave("interrupted", 130)
     except Exception as error:
@@ -30,11 +33,6 @@ def main() -> None:
             _leave(
                 f"error: the storage failed: {str(cause).splitlines()[0]}. Nothing is lost; start again to resume", 1
             )
-        raise
-    except BaseException as error:
-        # Ours to end tidily; anything else is a bug and keeps its traceback.
-        if type(error).__name__ == "Interrupted":
-            _leave("interrupted; the trial is back in the queue", 130)
         raise
 
 

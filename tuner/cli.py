@@ -143,6 +143,7 @@ def validate(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="0: every candidate better or equivalent, 3: inconclusive, 1: not.")
     ] = False,
+    lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
     as_json: AsJson = False,
     state: State = STATE,
     storage: Storage = None,
@@ -170,6 +171,7 @@ def validate(
         until_decided=until_decided,
         dose_response=dose_response,
         device=device,
+        lang=lang,
         say=say,
     )
     if as_json:

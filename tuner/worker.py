@@ -5,13 +5,10 @@ from __future__ import annotations
 import errno
 import gc
 import math
-import signal
-import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 import torch
@@ -27,7 +24,7 @@ from trainer.train import Result, train
 from tuner import device as devices
 from tuner import model_file, provenance, storage
 from tuner.errors import RunError
-from tuner.launch.local import orphaned
+from tuner.interrupt import Interrupted, leave_if_asked, signals
 from tuner.pruning import RungPruner
 from tuner.sampling import sampler
 from tuner.study import Study
@@ -46,10 +43,6 @@ KEPT_CURVES = (
 """Curves kept with the trial in the storage, so that status and diagnosis need no tracking server."""
 FAILURES_IN_A_ROW = 3
 """So many failures one after the other are no accident: the worker stops."""
-
-
-class Interrupted(BaseException):
-    """A signal asked the worker to leave; not an Exception, so that nothing mistakes it for a failed trial."""
 
 
 @dataclass(slots=True)
@@ -284,38 +277,6 @@ def _around_the_trial(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
         return f"cannot write: {error}"
     return None
-
-
-STOP = threading.Event()
-"""Set by a signal; looked at once an epoch."""
-
-
-def leave_if_asked() -> tuple[()]:
-    """Raise Interrupted after a signal, or when the process that started this one is gone."""
-    if STOP.is_set() or orphaned():
-        raise Interrupted
-    return ()
-
-
-@contextmanager
-def signals() -> Iterator[None]:
-    """SIGINT and SIGTERM end the work at the next epoch; a second one leaves at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        if STOP.is_set():
-            raise KeyboardInterrupt
-        STOP.set()
-
-    STOP.clear()
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _state(study: Study, trial: Trial) -> TrialState:

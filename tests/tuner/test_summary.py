@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 
 from tuner import finish as finishing
 from tuner import storage, worker
+from tuner.interrupt import STOP
 from tuner.study import Place, open_study
 from tuner.summary import summarise, title
 
@@ -72,7 +73,7 @@ def test_states_from_waiting_to_complete(make_study, scripted):
     def play(config, epoch):
         seen.append(summarise(study))
         if len(seen) == 6:
-            worker.STOP.set()
+            STOP.set()
         return 0.5
 
     scripted(play)

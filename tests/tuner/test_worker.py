@@ -13,6 +13,7 @@ from sklearn.metrics import f1_score
 from tuner import model_file, storage, worker
 from tuner.errors import RunError
 from tuner.finish import finish
+from tuner.interrupt import STOP
 from tuner.model_file import Predictor
 from tuner.study import open_study
 from tuner.summary import summarise
@@ -221,7 +222,7 @@ def test_interrupted_trial_goes_back_and_starts_over_with_its_knobs_and_one_run(
         nonlocal interrupt
         if interrupt and config.encoder_loss_weight != 0.05 and epoch == 3:
             interrupt = False
-            worker.STOP.set()
+            STOP.set()
         return by_weight(config, epoch)
 
     scripted(play)
@@ -331,7 +332,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(make_study, scripted):
         nonlocal count
         count += 1
         if count in (2, 11, 21, 30):  # in different epochs of different trials
-            worker.STOP.set()
+            STOP.set()
         return noisy(config, epoch)
 
     scripted(breaking)

@@ -12,8 +12,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from tuner.study import Place
+if TYPE_CHECKING:
+    from tuner.study import Place
 
 PARENT = "TUNER_PARENT_PID"
 """Tells a worker whose child it is: when that process is gone, it hands its trials back and leaves."""

@@ -75,7 +75,8 @@ class Plan:
         """Arms that are compared with the baseline: all but it and those of the dose-response alone."""
         base = next(iter(self.arms))
         named = {base, *self.ladder, *(c["candidate"] for c in self.claims), *(c["baseline"] for c in self.claims)}
-        return [name for name in self.arms if name != base and (name not in self.doses or name in named)]
+        only_doses = {name for name, dose in self.doses.items() if name.endswith(f"={dose:g}")} - named
+        return [name for name in self.arms if name != base and name not in only_doses]
 
     def fingerprint(self) -> str:
         """Eight characters that change with anything that is fixed."""
@@ -92,19 +93,35 @@ class Validation:
     optuna: optuna.Study
 
 
-def create_or_resume(place: Place, label: str, plan: Plan, register: Callable[[str], dict[str, str]]) -> Validation:
+def create_or_resume(
+    place: Place, label: str, plan: Plan, fingerprint: str, register: Callable[[str], dict[str, str]]
+) -> Validation:
     """The validation of exactly this plan, made where there is none.
 
-    `register` writes the plan to MLflow before any run, given the validation's name, and returns the ids of its runs.
+    fingerprint: of the data; refuses data that changed since the validation was made. `register` writes the plan to
+    MLflow before any run, given the validation's name, and returns the ids of its runs.
     """
     name = f"validate-{label}-{plan.fingerprint()}"
     opened = storage.open_storage(place.storage)
     if name not in storage.study_names(opened):
         runs = register(name)
         made = optuna.create_study(study_name=name, storage=opened, direction="maximize")
-        made.set_user_attr("mlflow", runs)
-        made.set_user_attr(KIND, plan.as_data())
-    return Validation(name, plan, place, storage.load_study(opened, name))
+        try:
+            made.set_user_attr("mlflow", runs)
+            made.set_user_attr("data_fingerprint", fingerprint)
+            made.set_user_attr(KIND, plan.as_data())
+        except BaseException:
+            # Interrupted half-way: the name must not stay taken by something that cannot be opened.
+            optuna.delete_study(study_name=name, storage=opened)
+            raise
+    study = storage.load_study(opened, name)
+    known = study.user_attrs.get("data_fingerprint")
+    if known not in (None, fingerprint):
+        raise InputError(
+            f"validation {name} was made on other data: fingerprint {known}, found {fingerprint} in "
+            f"{plan.spec.data.path or plan.spec.data.source}; choose another --state, or put the data back"
+        )
+    return Validation(name, plan, place, study)
 
 
 def enqueue(validation: Validation, blocks: int) -> None:
@@ -124,7 +141,7 @@ def work(validation: Validation, *, device: str, say: Callable[[str], None] = pr
     """Run blocks until none waits; returns how many this worker ran."""
     import torch
 
-    from tuner.worker import Interrupted, signals
+    from tuner.interrupt import Interrupted, signals
 
     if device == "cpu":
         torch.set_num_threads(1)
@@ -133,7 +150,8 @@ def work(validation: Validation, *, device: str, say: Callable[[str], None] = pr
         storage.reclaim(validation.optuna)
         while trial := storage.claim(validation.optuna, validation.plan.seeds, lambda n: RandomSampler(seed=n)):
             try:
-                record = run_block(validation.plan, trial, device)
+                before = validation.optuna._storage.get_trial(trial._trial_id).intermediate_values
+                record = run_block(validation.plan, trial, device, reported=max(before, default=0))
             except (Interrupted, KeyboardInterrupt):
                 storage.hand_back(validation.optuna, trial._trial_id)
                 raise
@@ -142,17 +160,21 @@ def work(validation: Validation, *, device: str, say: Callable[[str], None] = pr
                 validation.optuna.tell(trial, state=TrialState.FAIL)
                 raise
             trial.set_user_attr("arms", record)
-            validation.optuna.tell(trial, record["baseline"]["test"].get("test/weighted_f1", 0.0))
+            base = next(iter(validation.plan.arms))
+            validation.optuna.tell(trial, record[base]["test"].get("test/weighted_f1", 0.0))
             count += 1
             say(f"block {trial.number + 1} of {validation.plan.seeds}")
     return count
 
 
-def run_block(plan: Plan, trial: Trial, device: str) -> dict[str, Any]:
-    """Train every arm and the null arm under the block's seed; one record an arm."""
+def run_block(plan: Plan, trial: Trial, device: str, reported: int = 0) -> dict[str, Any]:
+    """Train every arm and the null arm under the block's seed; one record an arm.
+
+    reported: last epoch that was reported before the block was interrupted.
+    """
     from trainer.tensors import to_tensors
     from trainer.train import train
-    from tuner.worker import leave_if_asked
+    from tuner.interrupt import leave_if_asked
 
     seed = FRESH + plan.spec.seed * 100_000 + trial.number
     # Where the data has no fixed split, the seed decides it too.
@@ -166,7 +188,8 @@ def run_block(plan: Plan, trial: Trial, device: str) -> dict[str, Any]:
         def report(reports: list[Any]) -> tuple[()]:
             leave_if_asked()
             epoch = reports[0].epoch + noise * plan.spec.training.epochs
-            trial.report(epoch / total, epoch)
+            if epoch > reported:
+                trial.report(epoch / total, epoch)
             return ()
 
         results = train(configs, tensors, plan.spec.model, plan.spec.training, seed=seed, noise=noise, report=report)
@@ -183,6 +206,7 @@ def record(result: Any, rare: list[str]) -> dict[str, Any]:
         return {"state": "diverged", "reason": result.reason, "test": {}, "curves": {}}
     norms, last = result.norms, {name: curve[-1] for name, curve in result.curves.items()}
     measures = result.measures
+    effective = [v for v in result.curves.get("grad/effective_weight", []) if np.isfinite(v)]
     return {
         "state": "complete",
         "best_epoch": result.best_epoch,
@@ -193,7 +217,7 @@ def record(result: Any, rare: list[str]) -> dict[str, Any]:
         "gradient_sd": float(norms.std()),
         "explosion_share": measures["convergence/explosion_share"],
         "gate_saturation": float(np.mean([last[f"gate/{g}_saturated"] for g in ("temporal", "forget", "input")])),
-        "effective_weight": float(np.nanmean(result.curves.get("grad/effective_weight", [np.nan]))),
+        "effective_weight": float(np.mean(effective)) if effective else None,
     }
 
 

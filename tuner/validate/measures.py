@@ -39,6 +39,8 @@ class Metric:
     value: Callable[[Record, Context], float]
     naive: Callable[[Record, Context], float] | None
     what: str
+    worst: float | None = None
+    """of a diverged run; None: 0 for scores, else the worst that any run had"""
 
 
 def _curve(record: Record, name: str) -> Sequence[float]:
@@ -113,7 +115,7 @@ METRICS: dict[str, Metric] = {
         False, lambda r, c: r["gradient_cv"], lambda r, c: r["gradient_sd"], "variation of the gradient norm"
     ),
     "training_stability": Metric(
-        False, lambda r, c: r["explosion_share"], None, "share of steps over 10 times the median gradient norm"
+        False, lambda r, c: r["explosion_share"], None, "share of steps over 10 times the median gradient norm", 1.0
     ),
     "training_loss": Metric(
         False,
@@ -131,7 +133,11 @@ METRICS: dict[str, Metric] = {
         False, _loss_at("val/mse", None), None, "validation MSE of the reconstruction at the last epoch"
     ),
     "gate_saturation": Metric(
-        False, lambda r, c: r["gate_saturation"], None, "share of dialogue gates below 0.05 or above 0.95 at the end"
+        False,
+        lambda r, c: r["gate_saturation"],
+        None,
+        "share of dialogue gates below 0.05 or above 0.95 at the end",
+        1.0,
     ),
     **{f"stability_{phase}": _phase_fluctuation(phase) for phase in PHASES},
     **{f"area_{phase}": _phase_area(phase) for phase in PHASES},
@@ -141,7 +147,8 @@ METRICS: dict[str, Metric] = {
 
 def is_metric(name: str) -> bool:
     """Whether there is such a metric."""
-    return name in METRICS or (name.startswith("training_loss@") and name.removeprefix("training_loss@").isdigit())
+    epoch = name.removeprefix("training_loss@")
+    return name in METRICS or (epoch != name and epoch.isdecimal() and int(epoch) >= 1)
 
 
 def metric(name: str) -> Metric:
@@ -171,7 +178,8 @@ def values(
 ) -> dict[str, np.ndarray] | None:
     """The metric of each arm as an array (blocks,), or None where there is no naive reading.
 
-    A run that diverged counts with the worst value that any run had (0 for scores): it is never dropped.
+    A run that diverged counts with the worst value that any run had (0 for scores, 1 for shares of what is bad, the
+    whole budget for speed): it is never dropped.
     """
     found = metric(name)
     function = found.naive if naive else found.value
@@ -182,5 +190,10 @@ def values(
         for arm, runs in records.items()
     }
     finite = np.concatenate([v[np.isfinite(v)] for v in raw.values()])
-    worst = 0.0 if found.higher_is_better else float(finite.max(initial=0.0))
+    if name == "speed":
+        worst = float(context.budget)
+    elif found.worst is not None:
+        worst = found.worst
+    else:
+        worst = 0.0 if found.higher_is_better else float(finite.max(initial=0.0))
     return {arm: np.where(np.isfinite(v), v, worst) for arm, v in raw.items()}

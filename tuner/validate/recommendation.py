@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from tuner.validate.measures import METRICS, is_metric
 
 NULL = "null"
 """The baseline again with another dropout and batch order: what a comparison shows when there is nothing to show."""
+RESERVED = ("baseline", "original", "best", NULL)
+"""Names with a meaning of their own, which no plan or arm may take."""
 
 
 class Claim(Section):
@@ -33,6 +37,10 @@ class Claim(Section):
     def _check(self) -> Claim:
         if not is_metric(self.metric):
             raise InputError(f"claim {self.id}: {unknown('metric', self.metric, METRICS)}")
+        if not all(map(math.isfinite, self.claimed)):
+            raise InputError(f"claim {self.id}: expected claimed to be finite; found {list(self.claimed)}")
+        if self.baseline == self.candidate:
+            raise InputError(f"claim {self.id}: baseline and candidate are the same arm, {self.candidate}")
         if self.claimed[0] > self.claimed[1]:
             raise InputError(f"claim {self.id}: expected claimed low before high; found {list(self.claimed)}")
         return self
@@ -59,7 +67,7 @@ class Recommendation(Section):
     description: str = ""
     primary: str = "final_performance"
     """The metric of the verdicts."""
-    margin: float = Field(default=0.01, gt=0)
+    margin: float = Field(default=0.01, gt=0, allow_inf_nan=False)
     """Differences of the primary metric below it do not matter in practice, in the metric's unit."""
     baseline: dict[str, float | str] = Field(default_factory=dict)
     plans: dict[str, dict[str, float | str]] = Field(default_factory=dict)
@@ -74,17 +82,34 @@ class Recommendation(Section):
     def _check(self) -> Recommendation:
         if not is_metric(self.primary):
             raise InputError(f"primary: {unknown('metric', self.primary, METRICS)}")
+        self._check_names()
         there = self.configs()
+        for name, config in there.items():
+            twin = next(other for other, c in there.items() if c == config)
+            if twin != name:
+                raise InputError(f"{name}: the same configuration as {twin}, so that there is nothing to compare")
         for claim in self.claims:
             for name in (claim.baseline, claim.candidate):
                 if name not in there:
                     raise InputError(f"claim {claim.id}: {unknown('arm', name, there)}")
-        named = [*self.ladder, *(self.factorial.model_dump().values() if self.factorial else ())]
-        for name in named:
-            if name not in there:
-                raise InputError(f"ladder or factorial: {unknown('arm', name, there)}")
-        self.doses()
+        parts = {"ladder": self.ladder, "factorial": self.factorial.model_dump().values() if self.factorial else ()}
+        for part, arms in parts.items():
+            for name in arms:
+                if name not in there:
+                    raise InputError(f"{part}: {unknown('arm', name, there)}")
+        try:
+            self.doses()
+        except InputError as error:
+            raise InputError(f"dose_response: {error}") from None
         return self
+
+    def _check_names(self) -> None:
+        """Raise InputError where a name would hide another."""
+        for name in (*self.plans, *self.arms):
+            if name in RESERVED:
+                raise InputError(f"{name}: this name is taken; choose another one than {', '.join(RESERVED)}")
+            if name in self.plans and name in self.arms:
+                raise InputError(f"{name}: there is a plan and an arm of this name")
 
     def doses(self) -> dict[str, tuple[float, LossConfig]]:
         """Arms of the dose-response by name, with dose and config; an arm that is there already keeps its name."""
@@ -119,10 +144,35 @@ def load(path: Path | None = None) -> Recommendation:
         lines = []
         for e in error.errors():
             loc = tuple(part for part in e["loc"] if part not in ("float", "str"))
-            field = ".".join(map(str, loc))
             text = e["msg"].removeprefix("Value error, ")
+            field = ".".join(map(str, loc))
+            if e["type"] == "extra_forbidden":
+                text, field = unknown("field", loc[-1], _fields(loc)), ".".join(map(str, loc[:-1]))
+            elif e["type"] == "missing":
+                text = "this field is required"
+            elif e["type"] != "value_error":
+                text = f"{text[:1].lower()}{text[1:]}; found {e['input']!r}"
+            loc = loc or _mentioned(text, document.data)
             lines.append(f"{document.where(loc)}: {field + ': ' if field else ''}{text}")
         raise InputError("\n".join(lines)) from None
+
+
+def _fields(loc: tuple[Any, ...]) -> list[str]:
+    """Fields that exist beside an unknown one."""
+    inside: dict[Any, type[Section]] = {"claims": Claim, "dose_response": DoseResponse, "factorial": Factorial}
+    return list(inside.get(loc[0] if len(loc) > 1 else None, Recommendation).model_fields)
+
+
+def _mentioned(text: str, data: dict[str, Any]) -> tuple[int | str, ...]:
+    """Where a check of the whole file points: the claim, field or arm with which its message starts, and its knob."""
+    name = text.partition(":")[0]
+    if name.startswith("claim "):
+        ids = [str(claim.get("id")) for claim in data["claims"]]
+        return ("claims", ids.index(name.removeprefix("claim ")))
+    loc = next(((part, name) for part in ("arms", "plans") if name in data.get(part, {})), (name,))
+    inside = data.get(name) if len(loc) == 1 else data[loc[0]][name]
+    knob = next((word for word in re.findall(r"\w+", text) if isinstance(inside, dict) and word in inside), None)
+    return loc if knob is None else (*loc, knob)
 
 
 def config_file(path: Path) -> LossConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from tuner.summary import best_trial, config_of
 from tuner.tracking import NOTE, Tracker
 from tuner.validate import recommendation
 from tuner.validate.blocks import Plan, Validation, create_or_resume, enqueue, records
-from tuner.validate.report import markdown
+from tuner.validate.report import LANGUAGES, report
 from tuner.validate.statistics import seeds_for_claims
 from tuner.validate.verdict import decided, judge
 
@@ -48,27 +49,36 @@ def validate(
     until_decided: bool = False,
     dose_response: bool = True,
     device: str | None = None,
+    lang: str = "en",
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Compare arms over fresh seeds; returns what `validate --json` prints, and under `report` the report's path.
 
     study: a search in the storage (its best config becomes an arm), or a study file (its data and model are used).
     baseline and candidate: a plan's or arm's name, `trial:N` of the study, or a config file; both or neither. The same
-    call again resumes, or shows the result again. Raises InputError for wrong input, RunError where workers failed.
+    call again resumes, or shows the result again.
+    lang: of the report, en or zh.
+
+    Raises InputError for wrong input, RunError where workers failed.
     """
+    if lang not in LANGUAGES:
+        raise InputError(unknown("language", lang, LANGUAGES))
     device = devices.resolve(device)
     place.prepare()
     told = recommendation.load(Path(claims) if claims else None)
     plan = make_plan(place, told, study, baseline, candidate, seeds, epochs, data, until_decided, dose_response)
-    load_data(plan.spec)  # what is wrong with the data is said before anything is made
+    loaded = load_data(plan.spec)  # what is wrong with the data is said before anything is made
     label = study_file.find(study).stem if study and not exists(place, study) else (study or "quickstart")
-    validation = create_or_resume(place, label, plan, lambda name: _register(place, name, plan))
+    validation = create_or_resume(place, label, plan, loaded.fingerprint, lambda name: _register(place, name, plan))
     if plan.until_decided:
         _run_until_decided(validation, workers or devices.default_workers(device), device, say)
     else:
         _run(validation, plan.seeds, workers or devices.default_workers(device), device, say)
     result = judge(validation.plan, records(validation))
-    return result | {"name": validation.name, "report": str(_report(validation, result))}
+    given = {"baseline": baseline, "candidate": candidate, "seeds": seeds, "epochs": epochs, "data": data}
+    flags = {"until-decided": until_decided, "no-dose-response": not dose_response}
+    command = _command(study, given | {"claims": claims}, flags)
+    return result | {"name": validation.name, "report": str(_report(validation, result, lang, command))}
 
 
 def make_plan(
@@ -94,7 +104,7 @@ def make_plan(
         first, second = (_config(place, study, name, named) for name in (baseline, candidate))
         if first == second:
             raise InputError(f"--baseline {baseline} and --candidate {candidate} are the same configuration")
-        arms = {"baseline": first, _label(candidate): second}
+        arms = dict(zip(_labels(baseline, candidate), (first, second), strict=True))
         claims = [
             c for c in told.claims if c.candidate == candidate and c.baseline == "baseline" == _canonical(baseline)
         ]
@@ -119,6 +129,8 @@ def make_plan(
         until_decided,
         **designs,
     )
+    if not plan.candidates and not plan.doses:
+        raise InputError("nothing to compare: the recommendation has no plan, no arm and no dose-response")
     needed = max(seeds_for_claims(max(1, len(plan.candidates))), FIRST_LOOK if until_decided else 0)
     if plan.seeds < needed:
         raise InputError(
@@ -145,6 +157,12 @@ def _canonical(name: str) -> str:
 
 def _label(name: str) -> str:
     return Path(name).stem if name.endswith((".yaml", ".yml", ".json")) else name
+
+
+def _labels(baseline: str, candidate: str) -> tuple[str, str]:
+    """Names of two arms, as short as they can be without being the same or the null arm's."""
+    short = _label(_canonical(baseline)), _label(_canonical(candidate))
+    return short if short[0] != short[1] and recommendation.NULL not in short else (baseline, candidate)
 
 
 def _config(place: Place, study: str | None, name: str, named: dict[str, LossConfig]) -> LossConfig:
@@ -198,6 +216,7 @@ def _run(validation: Validation, seeds: int, workers: int, device: str, say: Cal
     storage.reclaim(validation.optuna)
     waiting = [t for t in storage.trials(validation.optuna) if not t.state.is_finished()]
     if not waiting:
+        _refuse_broken(validation)
         return
     arms = len(validation.plan.arms) + 1
     say(f"{validation.name}: {arms} arms x {seeds} paired seeds, {validation.plan.spec.training.epochs} epochs each")
@@ -218,17 +237,32 @@ def _run(validation: Validation, seeds: int, workers: int, device: str, say: Cal
     if any(not t.state.is_finished() for t in storage.trials(validation.optuna)):
         failed = next((p for p in processes if p.process.returncode), processes[0])
         raise RunError(f"{failed.last_words()} (worker log: {failed.log})")
+    _refuse_broken(validation)
+
+
+def _refuse_broken(validation: Validation) -> None:
+    """A block that crashed is an error each time, never a block less."""
     broken = storage.trials(validation.optuna, [TrialState.FAIL])
     if broken:
         raise RunError(f"block {broken[0].number} failed: {broken[0].user_attrs.get('reason', '').strip()[-500:]}")
 
 
-def _report(validation: Validation, result: dict[str, Any]) -> Path:
-    """Write the report to the state folder and to MLflow."""
+def _command(study: str | None, options: dict[str, Any], flags: dict[str, bool]) -> str:
+    """What makes the same validation again."""
+    words = ["tuner", "validate", *([study] if study else [])]
+    for name, value in options.items():
+        words += [] if value is None else [f"--{name}", str(value)]
+    return shlex.join([*words, *(f"--{name}" for name, on in flags.items() if on)])
+
+
+def _report(validation: Validation, result: dict[str, Any], lang: str, command: str) -> Path:
+    """Write the report, in Markdown and as a page, to the state folder and to MLflow; returns the page."""
     folder = validation.place.state / "reports" / validation.name
     folder.mkdir(parents=True, exist_ok=True)
-    text = markdown(result, validation.plan, f"Validation on {_data_name(validation.plan)}")
-    (folder / "report.md").write_text(text)
+    document = report(result, validation.plan, records=records(validation), lang=lang, command=command)
+    text = document.markdown()
+    (folder / "report.md").write_text(text, encoding="utf-8")
+    (folder / "report.html").write_text(document.html(), encoding="utf-8")
     (folder / "result.json").write_text(json.dumps(result, indent=2))
     tracker = Tracker(validation.place.tracking, validation.place.state)
     run_id = validation.optuna.user_attrs["mlflow"]["run_id"]
@@ -236,12 +270,7 @@ def _report(validation: Validation, result: dict[str, Any]) -> Path:
     verdicts = {f"verdict.{c['candidate']}": c["verdict"] for c in result["comparisons"]}
     tracker.update(run_id, tags={NOTE: text, **verdicts})
     tracker.end_study(run_id, "FINISHED")
-    return folder / "report.md"
-
-
-def _data_name(plan: Plan) -> str:
-    name = Path(plan.spec.data.path).stem if plan.spec.data.path else plan.spec.data.source
-    return name if plan.spec.data.labels == 1.0 else f"{name} with {plan.spec.data.labels:.0%} of the labels"
+    return folder / "report.html"
 
 
 def show(result: dict[str, Any], console: Console) -> None:

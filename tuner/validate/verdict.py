@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,14 +20,14 @@ def judge(plan: Plan, records: Records) -> dict[str, Any]:
     """What `validate --json` prints: primary, margin, seeds, arms, comparisons, claims.
 
     records: arm to one record a block, the null arm included. Differences are candidate minus baseline in the metric's
-    unit; claims are in percent of improvement.
+    unit; claims are in percent of improvement. What is not finite, an interval without an end say, is None.
     """
     base = next(iter(plan.arms))
     context = measures.context(records[base], plan.spec.training.epochs)
     values = measures.values(records, plan.primary, context)
     assert values is not None
     direction = "maximize" if measures.metric(plan.primary).higher_is_better else "minimize"
-    return {
+    found = {
         "primary": plan.primary,
         "metric": measures.metric(plan.primary).what,
         "margin": plan.margin,
@@ -39,6 +39,18 @@ def judge(plan: Plan, records: Records) -> dict[str, Any]:
         "ladder": designs.ladder(values, plan.ladder),
         "factorial": designs.interaction(values, base, **plan.factorial) if plan.factorial else None,
     }
+    return cast(dict[str, Any], plain(found))
+
+
+def plain(data: Any) -> Any:
+    """The same data as JSON has it: numbers that are not finite become None."""
+    if isinstance(data, Mapping):
+        return {str(key): plain(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [plain(value) for value in data]
+    if isinstance(data, np.generic):
+        data = data.item()
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def decided(plan: Plan, records: Records) -> bool:
@@ -57,12 +69,12 @@ def arms(plan: Plan, records: Records, context: measures.Context) -> dict[str, A
             means[name][metric] = float(values.mean())
     for name, runs in records.items():
         config = plan.arms[name if name != NULL else next(iter(plan.arms))]
-        effective = [r["effective_weight"] for r in runs if r["state"] == "complete"]
+        effective = [w for r in runs if (w := r.get("effective_weight")) is not None and math.isfinite(w)]
         found[name] = {
             "params": config.knobs(),
             "runs": len(runs),
             "diverged": sum(r["state"] != "complete" for r in runs),
-            "effective_weight": float(np.nanmean(effective)) if np.isfinite(effective).any() else None,
+            "effective_weight": float(np.mean(effective)) if effective else None,
             "means": means[name],
         }
     return found
@@ -110,7 +122,11 @@ def _looked_at_often(found: statistics.Comparison, differences: np.ndarray) -> s
     lows, highs = statistics.confidence_sequence(differences, found.alpha / found.claims)
     lo, hi = float(lows[-1]), float(highs[-1])
     outcome = statistics.verdict(lo, hi, margin=found.margin, direction=found.direction, n=found.n)
-    return replace(found, lo=lo, hi=hi, method="confidence sequence", verdict=outcome)
+    needed: int | None = found.n
+    if outcome == "inconclusive":
+        # The estimate is that of a single look at the end; a sequence needs more, and at least one more than these.
+        needed = None if found.seeds_needed is None else max(found.seeds_needed, found.n + 1)
+    return replace(found, lo=lo, hi=hi, method="confidence sequence", verdict=outcome, seeds_needed=needed)
 
 
 def claim(given: Mapping[str, Any], records: Records, context: measures.Context) -> dict[str, Any]:

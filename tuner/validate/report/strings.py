@@ -1,0 +1,395 @@
+"""Everything that a report says, in English and Chinese; both take the same fields, so that the numbers are the same.
+
+Backticks mark names, as in Markdown. No number is written here that the other language does not have.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+STRINGS: dict[str, dict[str, str]] = {
+    "en": {
+        "title": "Validation on {data}",
+        "labels_share": "{name} with {share} of the labels",
+        "and": ", ",
+        "colon": ": ",
+        # verdicts
+        "better": "better",
+        "worse": "worse",
+        "equivalent": "equivalent",
+        "inconclusive": "inconclusive",
+        "supported": "supported",
+        "refuted": "refuted",
+        "not shown": "not shown",
+        "more than claimed": "more than claimed",
+        "is better": "{candidate} is better than {baseline}",
+        "is worse": "{candidate} is worse than {baseline}",
+        "is equivalent": "{candidate} is equivalent to {baseline} within {margin}",
+        "is inconclusive": "{candidate} cannot be told from {baseline} yet",
+        "sentence": "{what}: {difference} {metric}, 95% CI [{lo}, {hi}]",
+        "would decide": "; about {seeds} seeds would decide it",
+        # the headline of several candidates
+        "none better": "no configuration is better than `{baseline}`",
+        "all better": "better than `{baseline}`: {names}",
+        "all worse": "worse: {names}",
+        "all equivalent": "equivalent within {margin}: {names}",
+        "all inconclusive": "not decided yet: {names}",
+        "headline": "Over {seeds} paired seeds {parts}.",
+        "headline_claims": "Of {all} claims: {counts}.",
+        "count": "{n} {verdict}",
+        "separator": "; ",
+        "facts": "{seeds} paired seeds, {epochs} epochs each; primary metric: {metric}; differences below {margin} do "
+        "not matter in practice.",
+        "null_alarm": "Take care: the null arm, which is `{baseline}` again with other random streams, came out "
+        "{verdict} by {difference} [{lo}, {hi}]. Differences of that size appear here where there is nothing to find.",
+        "null_quiet": "The null arm, which is `{baseline}` again with other random streams, differs by {difference} "
+        "[{lo}, {hi}]: so much is noise.",
+        # claims
+        "h_claims": "What was claimed, and what was measured",
+        "claim": "claim",
+        "metric": "measured on",
+        "claimed": "claimed %",
+        "naive": "naive %",
+        "measured": "measured %",
+        "ci": "95% CI",
+        "noise": "noise floor %",
+        "verdict": "verdict",
+        "versus": "`{candidate}` against `{baseline}`",
+        "claims_note": "Positive is an improvement. *Measured*: mean paired change on a yardstick that no setting "
+        "rescales. *Naive*: the same read off the weighted total loss, which shrinks whenever a weight shrinks; the "
+        "gap between the two is arithmetic. *Noise floor*: the null arm's figure, where the truth is zero.",
+        "claims_verdicts": "*Supported*: the interval overlaps the claimed range and excludes no effect. *Refuted*: it "
+        "lies wholly short of the range. *More than claimed*: it lies wholly beyond it. *Not shown*: anything else.",
+        "beyond_budget": "Figures for epochs beyond the {epochs} that were trained are read at the last epoch.",
+        "undefined": "No measured figure: the baseline has zero there, so that no percent of it is defined.",
+        # forest
+        "h_forest": "Differences from the baseline",
+        "candidate": "arm",
+        "difference": "difference",
+        "p_holm": "p (Holm)",
+        "probability": "P(better)",
+        "needed": "seeds needed",
+        "smallest": "smallest effect shown",
+        "forest_caption": "Mean difference from `{baseline}` within the same seed, and its 95% interval; shaded: the "
+        "margin of {margin}. An interval inside the band is equivalent, one that excludes zero and passes Holm is a "
+        "difference. Below the line: the null arm.",
+        "forest_note": "p: exact sign-flip test over seeds, with Holm's correction over the arms (the null arm stands "
+        "outside). Smallest effect shown: what so many seeds detect with a power of 80%.",
+        "clipped": "An arrow: the interval goes on beyond the axis.",
+        "higher": "higher is better",
+        "lower": "lower is better",
+        # curves
+        "h_curves": "How the arms learn",
+        "epoch": "epoch",
+        "curve_f1": "validation weighted F1",
+        "curve_ce": "validation cross-entropy",
+        "minus": "{metric}, minus baseline",
+        "curves_caption": "Above: mean and 95% band over seeds. Below: the difference from the baseline within the "
+        "same seed, which leaves out what the seeds have in common; where a band holds zero there is nothing to see.",
+        # document's tables
+        "h_document": "The document's own tables, measured",
+        "h_overview": "Table 1.2, effects on convergence",
+        "indicator": "indicator",
+        "d_claimed": "{arm}: claimed %",
+        "d_naive": "naive %",
+        "d_measured": "measured %",
+        "signs_note": "Signs as in the document: speed, stability and performance rise, loss and its fluctuation fall.",
+        "h_losses": "Table 3.2, the loss by epoch",
+        "arm": "arm",
+        "d_change": "claimed change %",
+        "d_total": "weighted total",
+        "d_total_change": "its change %",
+        "d_ce": "training cross-entropy",
+        "d_ce_change": "its change %",
+        "losses_note": "The weighted total is the loss that the document reads; settings rescale it. Training "
+        "cross-entropy is the same loss for every arm.",
+        "unreached": "Not reached in {epochs} epochs: {missing}.",
+        # dose-response
+        "h_dose": "Which weight?",
+        "dose": "{knob}",
+        "dose_axis": "difference from the best",
+        "dose_caption": "Mean difference from the best value, {best}, within the same seed, and its 95% interval; "
+        "shaded: within {margin} of it. Logarithmic axis, with zero at its left edge.",
+        "dose_sentence": "Within {margin} of the best value of `{knob}` ({best}): {within}.",
+        "dose_beyond": "Clearly worse: {worse}.",
+        "dose_none_worse": "No value is clearly worse.",
+        "dose_inside": "{dose} (`{arm}`) is within the margin ({difference}).",
+        "dose_outside": "{dose} (`{arm}`) is not within the margin ({difference}).",
+        "mean": "mean",
+        "reading": "in words",
+        "dose_best": "best",
+        "dose_within": "within the margin",
+        "dose_clearly": "clearly worse",
+        "dose_perhaps": "beyond the margin, not clearly",
+        # designs
+        "h_ladder": "One change at a time",
+        "step": "step",
+        "ladder_note": "Each step is compared with the one before it; without correction for several looks.",
+        "says better": "better",
+        "says worse": "worse",
+        "says equivalent": "no difference beyond {margin}",
+        "says inconclusive": "cannot be told from zero",
+        "h_factorial": "Two changes, alone and together",
+        "alone": "`{arm}` alone",
+        "both": "both (`{arm}`)",
+        "interaction": "together beyond the sum",
+        "sum more": "more than the sum of both",
+        "sum less": "less than the sum of both",
+        "sum equal": "no interaction shown: the effects add up",
+        # scale
+        "h_scale": "Scale or shape?",
+        "scale": "SmoothL1 is half of the squared error for small residuals, so that the switch alone halves the "
+        "weight that acts: `{plain}` differs from `{baseline}` by {plain_difference}, and `{matched}`, the control "
+        "with the weight doubled to match, by {matched_difference}; what is left there is the shape of the loss.",
+        "effective": "The effective weight, the ratio of the reconstruction's gradient to the classification's on the "
+        "shared encoder, tells what a weight does: {weights}.",
+        # divergence
+        "h_diverged": "Runs that diverged",
+        "diverged": "`{arm}`: {n} of {runs} runs diverged{reasons}.",
+        "diverged_note": "They count with the worst value that any run had (zero for scores) and are never dropped; "
+        "curves show the others.",
+        "none_diverged": "No run diverged ({runs} runs).",
+        # settings
+        "h_settings": "Exact settings",
+        "setting": "setting",
+        "value": "value",
+        "data": "data",
+        "model": "model",
+        "training": "training",
+        "seeds": "seeds",
+        "seeds_value": "{seeds} (fresh: no search has used them)",
+        "until_decided": "looked after every few seeds, with intervals that allow for it; {seeds} at most",
+        "margin": "margin",
+        "versions": "versions",
+        "arms": "arms",
+        "settings_of": "settings",
+        "diverged_runs": "diverged",
+        "h_repeat": "Repeat it",
+        "made_by": "Fixed before the first run and written to MLflow: arms, claims, margin, seeds. The same command on "
+        "the same state shows this result again; on a new one it repeats every run.",
+    },
+    "zh": {
+        "title": "在 {data} 上的验证",
+        "labels_share": "{name}（仅 {share} 的标签）",
+        "and": "、",
+        "colon": "：",
+        "better": "更好",
+        "worse": "更差",
+        "equivalent": "等效",
+        "inconclusive": "尚无定论",
+        "supported": "得到支持",
+        "refuted": "被否定",
+        "not shown": "未能证明",
+        "more than claimed": "超出所称",
+        "is better": "{candidate} 优于 {baseline}",
+        "is worse": "{candidate} 劣于 {baseline}",
+        "is equivalent": "{candidate} 与 {baseline} 等效（界限 {margin} 以内）",
+        "is inconclusive": "{candidate} 与 {baseline} 目前无法区分",
+        "sentence": "{what}：{metric}相差 {difference}，95% 置信区间 [{lo}, {hi}]",
+        "would decide": "；约需 {seeds} 个种子才能定论",
+        "none better": "没有任何配置优于 `{baseline}`",
+        "all better": "优于 `{baseline}`：{names}",
+        "all worse": "更差：{names}",
+        "all equivalent": "在 {margin} 以内等效：{names}",
+        "all inconclusive": "尚无定论：{names}",
+        "headline": "{seeds} 个配对种子的结果：{parts}。",
+        "headline_claims": "全部 {all} 条主张中，{counts}。",
+        "count": "{n} 条{verdict}",
+        "separator": "；",
+        "facts": "{seeds} 个配对种子，每次训练 {epochs} 轮；主要指标：{metric}；小于 {margin} 的差异没有实际意义。",
+        "null_alarm": "请注意：空白对照组（即换用其他随机流的 `{baseline}`）的结果为“{verdict}”，相差 {difference} "
+        "[{lo}, {hi}]。也就是说，在本来毫无差别的地方也会出现这么大的差异。",
+        "null_quiet": "空白对照组（即换用其他随机流的 `{baseline}`）相差 {difference} [{lo}, {hi}]：这就是噪声的大小。",
+        "h_claims": "主张与实测",
+        "claim": "主张",
+        "metric": "衡量指标",
+        "claimed": "所称 %",
+        "naive": "表面 %",
+        "measured": "实测 %",
+        "ci": "95% 置信区间",
+        "noise": "噪声基准 %",
+        "verdict": "结论",
+        "versus": "`{candidate}` 对比 `{baseline}`",
+        "claims_note": "正数表示改进。*实测*：配对变化的均值，所用尺度不随任何设置缩放。*表面*：同一数字，但从加权总"
+        "损失上读出；权重一降，总损失就随之变小，两者之差只是算术。*噪声基准*：空白对照组的数字，其真值为零。",
+        "claims_verdicts": "*得到支持*：区间与所称范围重叠，且排除了“没有效果”。*被否定*：区间整体达不到所称范围。"
+        "*超出所称*：区间整体高于所称范围。*未能证明*：其余情况。",
+        "beyond_budget": "超出实际训练轮数（{epochs} 轮）的数字，均取最后一轮的值。",
+        "undefined": "没有数字之处：基线的数值为零，无法计算百分比。",
+        "h_forest": "与基线的差异",
+        "candidate": "实验组",
+        "difference": "差异",
+        "p_holm": "p（Holm）",
+        "probability": "更好的概率",
+        "needed": "所需种子数",
+        "smallest": "可检出的最小效应",
+        "forest_caption": "同一种子内与 `{baseline}` 之差的均值及其 95% 区间；阴影为界限 {margin}。"
+        "区间落在阴影内即为等效；区间不含零且通过 Holm 校正才算有差异。横线以下为空白对照组。",
+        "forest_note": "p：对种子的精确符号翻转检验，并对各实验组作 Holm 校正（空白对照组不计入）。可检出的最小效应："
+        "这么多种子能以 80% 的功效检出的差异。",
+        "clipped": "箭头表示区间超出坐标轴。",
+        "higher": "越高越好",
+        "lower": "越低越好",
+        "h_curves": "收敛过程",
+        "epoch": "轮次",
+        "curve_f1": "验证集加权 F1",
+        "curve_ce": "验证集交叉熵",
+        "minus": "{metric}，减去基线",
+        "curves_caption": "上：各种子的均值与 95% 区间带。下：同一种子内与基线之差，已消去种子的共同影响；"
+        "区间带包含零之处，看不出任何差别。",
+        "h_document": "原文档的表格，填入实测值",
+        "h_overview": "表 1.2：对收敛的影响",
+        "indicator": "指标",
+        "d_claimed": "{arm}：所称 %",
+        "d_naive": "表面 %",
+        "d_measured": "实测 %",
+        "signs_note": "符号与原文档一致：速度、稳定性、性能为升，损失及其波动为降。",
+        "h_losses": "表 3.2：各轮的损失",
+        "arm": "实验组",
+        "d_change": "所称变化 %",
+        "d_total": "加权总损失",
+        "d_total_change": "其变化 %",
+        "d_ce": "训练交叉熵",
+        "d_ce_change": "其变化 %",
+        "losses_note": "加权总损失即原文档所读的损失，会随设置缩放；训练交叉熵对各实验组是同一个损失。",
+        "unreached": "在 {epochs} 轮内未达到的轮次：{missing}。",
+        "h_dose": "权重取多少？",
+        "dose": "{knob}",
+        "dose_axis": "与最佳值之差",
+        "dose_caption": "同一种子内与最佳值 {best} 之差的均值及其 95% 区间；阴影：与其相差不超过 {margin}。"
+        "横轴为对数，左端为零。",
+        "dose_sentence": "`{knob}` 的取值中，与最佳值（{best}）相差不超过 {margin} 的有：{within}。",
+        "dose_beyond": "明显更差的有：{worse}。",
+        "dose_none_worse": "没有明显更差的取值。",
+        "dose_inside": "{dose}（`{arm}`）在界限之内（{difference}）。",
+        "dose_outside": "{dose}（`{arm}`）不在界限之内（{difference}）。",
+        "mean": "均值",
+        "reading": "解读",
+        "dose_best": "最佳",
+        "dose_within": "在界限之内",
+        "dose_clearly": "明显更差",
+        "dose_perhaps": "超出界限，但不明显",
+        "h_ladder": "逐项叠加的改动",
+        "step": "步骤",
+        "ladder_note": "每一步都与前一步比较；未作多重比较校正。",
+        "says better": "更好",
+        "says worse": "更差",
+        "says equivalent": "差异不超过 {margin}",
+        "says inconclusive": "无法与零区分",
+        "h_factorial": "两项改动：单独与同时",
+        "alone": "仅 `{arm}`",
+        "both": "两者同时（`{arm}`）",
+        "interaction": "同时采用超出两者之和的部分",
+        "sum more": "大于两者之和",
+        "sum less": "小于两者之和",
+        "sum equal": "未见交互作用：效应可以相加",
+        "h_scale": "是尺度，还是形状？",
+        "scale": "残差较小时，SmoothL1 只有平方误差的一半，因此仅仅更换损失就使实际起作用的权重减半：`{plain}` 与 "
+        "`{baseline}` 相差 {plain_difference}；而将权重加倍以匹配尺度的对照组 `{matched}` 相差 {matched_difference}，"
+        "其中剩下的才是损失形状的作用。",
+        "effective": "有效权重，即共享编码器上重构梯度与分类梯度的范数之比，反映了权重的真实作用：{weights}。",
+        "h_diverged": "发散的训练",
+        "diverged": "`{arm}`：{n} 次发散，共 {runs} 次训练{reasons}。",
+        "diverged_note": "发散的训练按所有训练中最差的值计入（分数类指标计为零），绝不剔除；曲线只显示其余训练。",
+        "none_diverged": "没有任何训练发散（共 {runs} 次训练）。",
+        "h_settings": "完整设置",
+        "setting": "设置",
+        "value": "取值",
+        "data": "数据",
+        "model": "模型",
+        "training": "训练",
+        "seeds": "种子",
+        "seeds_value": "{seeds}（全新种子，从未用于搜索）",
+        "until_decided": "每隔几个种子查看一次，置信区间已为此放宽；至多 {seeds} 个",
+        "margin": "界限",
+        "versions": "版本",
+        "arms": "实验组",
+        "settings_of": "设置",
+        "diverged_runs": "发散",
+        "h_repeat": "如何重复",
+        "made_by": "实验组、主张、界限和种子都在首次训练之前确定，并写入 MLflow。在同一状态目录下运行同一命令会再次显示"
+        "本结果；在新的状态目录下则会重复全部训练。",
+    },
+}
+
+METRICS: dict[str, dict[str, str]] = {
+    "en": {
+        "final_performance": "test weighted F1",
+        "macro_f1": "test macro F1",
+        "accuracy": "test accuracy",
+        "minority_performance": "test F1 of the rarest classes",
+        "speed": "epochs to 95% of the baseline's F1",
+        "stability": "fluctuation of validation cross-entropy",
+        "training_fluctuation": "fluctuation of training cross-entropy",
+        "gradient_stability": "variation of the gradient norm",
+        "training_stability": "share of gradient explosions",
+        "training_loss": "training cross-entropy",
+        "convergence_quality": "lowest validation cross-entropy",
+        "reconstruction": "validation MSE of the reconstruction",
+        "gate_saturation": "share of saturated gates",
+        "stability_early": "fluctuation, early phase",
+        "stability_middle": "fluctuation, middle phase",
+        "stability_late": "fluctuation, late phase",
+        "area_early": "mean validation F1, early phase",
+        "area_middle": "mean validation F1, middle phase",
+        "area_late": "mean validation F1, late phase",
+        "training_loss@": "training cross-entropy at epoch {epoch}",
+        # rows of the document's table
+        "row_speed": "convergence speed",
+        "row_stability": "convergence stability",
+        "row_final_performance": "final performance",
+        "row_training_loss": "training loss",
+        "row_training_fluctuation": "loss fluctuation",
+    },
+    "zh": {
+        "final_performance": "测试集加权 F1",
+        "macro_f1": "测试集宏平均 F1",
+        "accuracy": "测试集准确率",
+        "minority_performance": "最稀有类别的测试 F1",
+        "speed": "达到基线 F1 的 95% 所需轮数",
+        "stability": "验证交叉熵的波动",
+        "training_fluctuation": "训练交叉熵的波动",
+        "gradient_stability": "梯度范数的变异",
+        "training_stability": "梯度爆炸的比例",
+        "training_loss": "训练交叉熵",
+        "convergence_quality": "验证交叉熵的最低值",
+        "reconstruction": "重构的验证 MSE",
+        "gate_saturation": "饱和门控的比例",
+        "stability_early": "波动，早期",
+        "stability_middle": "波动，中期",
+        "stability_late": "波动，后期",
+        "area_early": "验证 F1 均值，早期",
+        "area_middle": "验证 F1 均值，中期",
+        "area_late": "验证 F1 均值，后期",
+        "training_loss@": "训练交叉熵，轮次 {epoch}",
+        "row_speed": "收敛速度",
+        "row_stability": "收敛稳定性",
+        "row_final_performance": "最终性能",
+        "row_training_loss": "训练损失",
+        "row_training_fluctuation": "损失波动",
+    },
+}
+
+LANGUAGES = tuple(STRINGS)
+
+
+class Words:
+    """The strings of one language."""
+
+    def __init__(self, lang: str = "en") -> None:
+        self.lang = lang
+        self._strings = STRINGS[lang]
+
+    def __call__(self, key: str, **fields: Any) -> str:
+        """The string of that key, filled in."""
+        return self._strings[key].format(**fields)
+
+    def metric(self, name: str) -> str:
+        """A metric in plain words."""
+        if name.startswith("training_loss@"):
+            return METRICS[self.lang]["training_loss@"].format(epoch=name.removeprefix("training_loss@"))
+        return METRICS[self.lang].get(name, name)
+
+    def join(self, parts: list[str]) -> str:
+        """A list in a sentence."""
+        return self("and").join(parts)
