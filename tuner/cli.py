@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -311,6 +312,14 @@ def _options(state: Path) -> str:
     return "" if state.absolute() == there.absolute() else f" --state {state}"
 
 
+def _program() -> str:
+    """How the tuner is called here: by name where it is on the path, else as it was installed."""
+    script = Path(sys.executable).with_name("tuner")
+    if shutil.which("tuner") or not script.exists():
+        return "tuner" if shutil.which("tuner") else "python -m tuner"
+    return str(script.relative_to(Path.cwd())) if script.is_relative_to(Path.cwd()) else str(script)
+
+
 def _show_result(summary: dict[str, Any], spec: Any, options: str) -> None:
     from tuner import note
 
@@ -323,7 +332,7 @@ def _show_result(summary: dict[str, Any], spec: Any, options: str) -> None:
     )
     _show_comparison(summary, spec)
     out.print("\nNext:")
-    commands = note.next_commands(summary, options)
+    commands = note.next_commands(summary, options, _program())
     width = max(len(command) for command, _ in commands)
     for command, what in commands:
         out.print(f"  {command:<{width}}  [dim]{what}[/dim]", soft_wrap=not out.is_terminal)

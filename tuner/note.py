@@ -56,15 +56,19 @@ def remarks(summary: dict[str, Any], spec: Spec) -> list[str]:
     return found
 
 
-def next_commands(summary: dict[str, Any], options: str = "") -> list[tuple[str, str]]:
-    """(command, what it does)"""
-    name = summary["name"]
-    return [
-        (f"tuner status {name}{options}", "every trial's fate"),
-        (f"tuner export {name} --format args{options}", "the best config as flags; also yaml, json"),
-        (f"tuner ui{options}", "browse curves, plots and the best model"),
-        (f"tuner start --name {name} --trials {sum(summary['trials'].values()) * 2}{options}", "search on"),
+def next_commands(summary: dict[str, Any], options: str = "", program: str = "tuner") -> list[tuple[str, str]]:
+    """(command, what it does); options: what every command needs; program: how the tuner is called."""
+    name, best = summary["name"], summary["best"]
+    commands = [
+        ("status", name, "every trial's fate"),
+        ("export", f"{name} --format args", "the best config as flags; also yaml, json"),
+        ("ui", "", "browse curves, plots and the best model"),
+        ("start", f"--name {name} --trials {2 * sum(summary['trials'].values())}", "search on"),
     ]
+    if best:
+        arms = f"{name} --baseline baseline --candidate trial:{best['number']}"
+        commands.insert(3, ("validate", arms, "skill or luck: both again under fresh seeds"))
+    return [(" ".join(f"{program} {verb} {rest}".split()) + options, what) for verb, rest, what in commands]
 
 
 def markdown(summary: dict[str, Any], spec: Spec, data: dict[str, Any], titles: dict[int, str]) -> str:
