@@ -224,7 +224,7 @@ def list_studies(
 
     place = _place(state, storage, tracking_uri)
     found = []
-    if place.storage != f"sqlite:///{place.state / 'optuna.db'}" or (place.state / "optuna.db").exists():
+    if place.made:
         for name in study_names(open_storage(place.storage)):
             try:
                 found.append(summarise(open_study(place, name)))
@@ -290,8 +290,7 @@ def ui(
 
 def _existing(place: Any) -> Any:
     """Looking must not make an empty state folder."""
-    default = place.state / "optuna.db"
-    if place.storage == f"sqlite:///{default}" and not default.exists():
+    if not place.made:
         raise InputError(f"no study in {place.state} yet; make one with: tuner start{_options(place.state)}")
     return place
 
@@ -324,10 +323,10 @@ def _show_result(summary: dict[str, Any], spec: Any, options: str) -> None:
     from tuner import note
 
     trials = summary["trials"]
-    saved = 1 - summary["epochs_run"] / summary["epochs_full"] if summary["epochs_full"] else 0.0
     out.print(
         f"\n{trials['complete']} trials completed, {trials['pruned']} pruned, {trials['failed']} failed; "
-        f"{summary['epochs_run']} epochs trained of {summary['epochs_full']} ({saved:.0%} saved by pruning)",
+        f"{summary['epochs_run']} epochs trained of {summary['epochs_full']} "
+        f"({note.saved(summary):.0%} saved by pruning)",
         soft_wrap=not out.is_terminal,
     )
     _show_comparison(summary, spec)

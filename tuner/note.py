@@ -74,7 +74,6 @@ def next_commands(summary: dict[str, Any], options: str = "", program: str = "tu
 def markdown(summary: dict[str, Any], spec: Spec, data: dict[str, Any], titles: dict[int, str]) -> str:
     """The note of the parent run. titles: a trial's name by its number."""
     trials = summary["trials"]
-    saved = 1 - summary["epochs_run"] / summary["epochs_full"] if summary["epochs_full"] else 0.0
     lines = [f"# {summary['name']}", ""]
     if spec.description:
         lines += [spec.description, ""]
@@ -86,7 +85,7 @@ def markdown(summary: dict[str, Any], spec: Spec, data: dict[str, Any], titles: 
         + (f". {data['terms']}" if data["terms"] else ""),
         "",
         f"**Trials**: {trials['complete']} completed, {trials['pruned']} pruned, {trials['failed']} failed; "
-        f"{summary['epochs_run']} of {summary['epochs_full']} epochs trained ({saved:.0%} saved by pruning)",
+        f"{summary['epochs_run']} of {summary['epochs_full']} epochs trained ({saved(summary):.0%} saved by pruning)",
         "",
         "## Best against baseline and plans",
         "",
@@ -106,6 +105,11 @@ def markdown(summary: dict[str, Any], spec: Spec, data: dict[str, Any], titles: 
     lines += ["## Next", "", *(f"- `{command}`: {what}" for command, what in next_commands(summary)), ""]
     lines += ["Plots, the study file and the best config are under *Artifacts*.", ""]
     return "\n".join(lines)
+
+
+def saved(summary: dict[str, Any]) -> float:
+    """Share of the epochs that pruning saved."""
+    return 1 - summary["epochs_run"] / summary["epochs_full"] if summary["epochs_full"] else 0.0
 
 
 def telling(knobs: dict[str, Any], spec: Spec) -> dict[str, Any]:

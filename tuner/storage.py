@@ -27,11 +27,6 @@ from tuner.spec import Range
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
-def default_url(state: Path) -> str:
-    """The embedded storage of a state folder."""
-    return f"sqlite:///{(state / 'optuna.db').resolve()}"
-
-
 def masked(url: str) -> str:
     """The URL without its password, for messages and tags."""
     parts = urlsplit(url)
@@ -47,7 +42,7 @@ def open_storage(url: str) -> BaseStorage:
             return get_storage(RDBStorage(url, engine_kwargs={"pool_pre_ping": True}))
         path = Path(url.removeprefix("sqlite:///"))
         path.parent.mkdir(parents=True, exist_ok=True)
-        _use_wal(path)
+        use_wal(path)
         storage = RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
         # With WAL, NORMAL keeps the database consistent after a crash and saves an fsync a commit.
         event.listen(storage.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL"))
@@ -73,7 +68,7 @@ def _lock_to_claim(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _use_wal(path: Path) -> None:
+def use_wal(path: Path) -> None:
     """Readers and a writer at the same time; the mode stays with the file."""
     connection = sqlite3.connect(path, timeout=60)
     try:

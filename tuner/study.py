@@ -30,6 +30,12 @@ class Place:
         state = state.expanduser().absolute()
         return cls(state, storage or f"sqlite:///{state / 'optuna.db'}", tracking or f"sqlite:///{state / 'mlflow.db'}")
 
+    @property
+    def made(self) -> bool:
+        """Whether there can be a study to look at: the embedded storage exists only after the first start."""
+        embedded = self.state / "optuna.db"
+        return self.storage != f"sqlite:///{embedded}" or embedded.exists()
+
     def prepare(self) -> None:
         """Make the state folder, or raise InputError where it cannot be written."""
         try:

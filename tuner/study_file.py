@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 
 from trainer.errors import InputError, unknown
 from tuner import yaml
-from tuner.spec import Spec
+from tuner.spec import Range, Spec
 
 RECOMMENDATION = "recommendation"
 """The file that holds the plans of the recommendation; not a study itself."""
@@ -53,7 +54,7 @@ def parse(data: dict[str, Any], document: yaml.Document | None = None) -> Spec:
     try:
         return Spec.model_validate(data)
     except ValidationError as error:
-        raise InputError("\n".join(_message(e, document) for e in error.errors())) from None
+        raise InputError(explain(error, document, _siblings, _mentioned)) from None
 
 
 def recommended_plans() -> dict[str, dict[str, Any]]:
@@ -72,36 +73,43 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 
 
-def _message(error: Any, document: yaml.Document | None) -> str:
-    """One line for one thing that is wrong: where, which field, what was expected, what was found."""
-    loc = tuple(part for part in error["loc"] if part not in ("float", "str", "int"))
-    field = ".".join(str(part) for part in loc)
-    text = error["msg"].removeprefix("Value error, ")
-    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        text = unknown("field", loc[-1], _siblings(loc))
-        field = ".".join(str(part) for part in loc[:-1])
-    elif error["type"] == "missing":
-        text = "this field is required"
-    elif error["type"] != "value_error":
-        text = f"{text[:1].lower()}{text[1:]}; found {error['input']!r}"
-    if document is None:
-        return f"{field}: {text}" if field else text
-    if not loc:
-        loc = _mentioned(text, document)
-    return f"{document.where(loc)}: {field + ': ' if field else ''}{text}"
+def explain(
+    error: ValidationError,
+    document: yaml.Document | None,
+    siblings: Callable[[tuple[Any, ...]], list[str]],
+    mentioned: Callable[[str, dict[str, Any]], tuple[int | str, ...]],
+) -> str:
+    """One line for each thing that is wrong in a file: where, which field, what was expected, what was found.
+
+    siblings: fields that exist beside an unknown one; mentioned: where a check of the whole file points, from its text.
+    """
+    lines = []
+    for e in error.errors():
+        loc = tuple(part for part in e["loc"] if part not in ("float", "str", "int"))
+        field = ".".join(str(part) for part in loc)
+        text = e["msg"].removeprefix("Value error, ")
+        if e["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            text, field = unknown("field", loc[-1], siblings(loc)), ".".join(str(part) for part in loc[:-1])
+        elif e["type"] == "missing":
+            text = "this field is required"
+        elif e["type"] != "value_error":
+            text = f"{text[:1].lower()}{text[1:]}; found {e['input']!r}"
+        where = f"{document.where(loc or mentioned(text, document.data))}: " if document else ""
+        lines.append(f"{where}{field + ': ' if field else ''}{text}")
+    return "\n".join(lines)
 
 
-def _mentioned(text: str, document: yaml.Document) -> tuple[str, ...]:
+def _mentioned(text: str, data: dict[str, Any]) -> tuple[str, ...]:
     """Where a check of the whole file points: the knob or field with which its message starts or that it quotes."""
     words = text.replace(":", " ").replace("'", " ").replace(".", " ").split()
-    for section in (*(word for word in words[:2] if word in document.data), "knobs"):
-        inside = document.data.get(section)
+    for section in (*(word for word in words[:2] if word in data), "knobs"):
+        inside = data.get(section)
         if not isinstance(inside, dict):
-            return (section,) if section in document.data else ()
+            return (section,) if section in data else ()
         for word in words:
             if word in inside:
                 return (section, word)
-    return tuple(word for word in words[:1] if word in document.data)
+    return tuple(word for word in words[:1] if word in data)
 
 
 def _siblings(loc: tuple[Any, ...]) -> list[str]:
@@ -110,14 +118,8 @@ def _siblings(loc: tuple[Any, ...]) -> list[str]:
     for part in loc[:-1]:
         fields = getattr(node, "model_fields", None) or getattr(node, "__dataclass_fields__", {})
         if part not in fields:
-            return list(getattr(_range(), "model_fields", {}))
+            return list(Range.model_fields)
         annotation = getattr(fields[part], "annotation", None) or fields[part].type
         node = annotation
     fields = getattr(node, "model_fields", None) or getattr(node, "__dataclass_fields__", {})
-    return [name for name in fields if not name.startswith("_")] or list(_range().model_fields)
-
-
-def _range() -> Any:
-    from tuner.spec import Range
-
-    return Range
+    return [name for name in fields if not name.startswith("_")] or list(Range.model_fields)

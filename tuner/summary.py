@@ -12,29 +12,11 @@ from trainer.config import LossConfig
 from tuner import storage
 from tuner.study import Study
 
-JSON_KEYS = (
-    "name",
-    "state",
-    "metric",
-    "direction",
-    "trials",
-    "epochs_run",
-    "epochs_full",
-    "best",
-    "baseline",
-    "plans",
-    "at_edge",
-    "pruned",
-    "failed",
-    "replicates",
-    "reference",
-    "diagnosis",
-)
 _NAMES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
 
 
 def summarise(study: Study) -> dict[str, Any]:
-    """The state of a study. Keys: JSON_KEYS; the first nine are the command-line contract."""
+    """The state of a study as plain data; the first nine keys are the command-line contract."""
     there = [t for t in storage.trials(study.optuna) if t.number < study.n_trials or t.state != TrialState.WAITING]
     counts = dict.fromkeys(_NAMES.values(), 0)
     for trial in there:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.errors import InputError, RunError
-from tuner.storage import _use_wal, masked
+from tuner.storage import masked, use_wal
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -36,11 +36,6 @@ def preload() -> None:
     _ = mlflow.MlflowClient
 
 
-def default_uri(state: Path) -> str:
-    """The embedded tracking database of a state folder."""
-    return f"sqlite:///{(state / 'mlflow.db').resolve()}"
-
-
 class Tracker:
     """Writes a study's runs. `state` is where artifacts go, unless a tracking server decides that itself."""
 
@@ -52,7 +47,7 @@ class Tracker:
             path = Path(uri.removeprefix("sqlite:///"))
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _use_wal(path)
+                use_wal(path)
             except Exception as error:
                 raise InputError(f"tracking URI {masked(uri)} cannot be opened: {error}") from None
         import mlflow
@@ -102,20 +97,13 @@ class Tracker:
 
     def epoch(self, run_id: str, metrics: Mapping[str, float], epoch: int) -> None:
         """Note the metrics of an epoch; written every few seconds and at the end, in large batches."""
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        rows = self._pending.setdefault(run_id, [])
-        rows.extend(Metric(metric_name(n), value, now, epoch) for n, value in metrics.items())
+        self._pending.setdefault(run_id, []).extend(points(metrics, epoch))
         if time.monotonic() - self._flushed.get(run_id, 0.0) > FLUSH_SECONDS:
             self._flush(run_id)
 
     def end_trial(self, run_id: str, state: str, tags: Mapping[str, str], metrics: Mapping[str, float]) -> None:
         """Write what is pending and close the run with the status of the trial's state."""
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        self._pending.setdefault(run_id, []).extend(Metric(metric_name(n), v, now, 0) for n, v in metrics.items())
+        self._pending.setdefault(run_id, []).extend(points(metrics))
         self._flush(run_id, {**tags, "state": state})
         self._try(lambda: self.client.set_terminated(run_id, RUN_STATUS[state]))
 
@@ -123,10 +111,7 @@ class Tracker:
         self, run_id: str, *, tags: Mapping[str, str] | None = None, metrics: Mapping[str, float] | None = None
     ) -> None:
         """Add tags and one-off metrics to a run that may have ended."""
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        self._log(run_id, tags=tags, metrics=[Metric(metric_name(n), v, now, 0) for n, v in (metrics or {}).items()])
+        self._log(run_id, tags=tags, metrics=points(metrics or {}))
 
     def end_study(self, run_id: str, status: str) -> None:
         """Close the parent run."""
@@ -183,6 +168,14 @@ class Tracker:
             return call()
         except self._errors as error:
             raise RunError(f"MLflow at {masked(self.uri)} failed: {str(error).splitlines()[0]}") from error
+
+
+def points(metrics: Mapping[str, float], step: int = 0) -> list[Any]:
+    """MLflow's metric points of this moment, at an epoch or (0) once a run."""
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    return [Metric(metric_name(name), value, now, step) for name, value in metrics.items()]
 
 
 def bulk_insert(client: Any) -> Callable[[str, list[Any]], None] | None:

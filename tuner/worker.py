@@ -190,10 +190,9 @@ class Worker:
         if result.state == "diverged":
             state, reason = TrialState.PRUNED, f"diverged at {result.reason}"
         elif result.state == "stopped":
-            state, reason = TrialState.PRUNED, f"below the best third or so at {result.reason}"
-            pruner = self.study.optuna.pruner
-            if isinstance(pruner, RungPruner):
-                reason = f"not among the best 1 in {pruner.reduction:g} at {result.reason}"
+            # Only rungs stop a trial.
+            state = TrialState.PRUNED
+            reason = f"not among the best 1 in {self.study.spec.search.reduction:g} at {result.reason}"
         kept = {self.objective.metric, *KEPT_CURVES}
         record = {
             "epochs": result.epochs,

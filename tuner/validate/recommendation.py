@@ -141,20 +141,7 @@ def load(path: Path | None = None) -> Recommendation:
     try:
         return Recommendation.model_validate(document.data)
     except ValidationError as error:
-        lines = []
-        for e in error.errors():
-            loc = tuple(part for part in e["loc"] if part not in ("float", "str"))
-            text = e["msg"].removeprefix("Value error, ")
-            field = ".".join(map(str, loc))
-            if e["type"] == "extra_forbidden":
-                text, field = unknown("field", loc[-1], _fields(loc)), ".".join(map(str, loc[:-1]))
-            elif e["type"] == "missing":
-                text = "this field is required"
-            elif e["type"] != "value_error":
-                text = f"{text[:1].lower()}{text[1:]}; found {e['input']!r}"
-            loc = loc or _mentioned(text, document.data)
-            lines.append(f"{document.where(loc)}: {field + ': ' if field else ''}{text}")
-        raise InputError("\n".join(lines)) from None
+        raise InputError(study_file.explain(error, document, _fields, _mentioned)) from None
 
 
 def _fields(loc: tuple[Any, ...]) -> list[str]:

@@ -67,18 +67,21 @@ def validate(
     place.prepare()
     told = recommendation.load(Path(claims) if claims else None)
     plan = make_plan(place, told, study, baseline, candidate, seeds, epochs, data, until_decided, dose_response)
-    loaded = load_data(plan.spec)  # what is wrong with the data is said before anything is made
+    fingerprint = load_data(plan.spec).fingerprint  # what is wrong with the data is said before anything is made
     label = study_file.find(study).stem if study and not exists(place, study) else (study or "quickstart")
-    validation = create_or_resume(place, label, plan, loaded.fingerprint, lambda name: _register(place, name, plan))
+    validation = create_or_resume(
+        place, label, plan, fingerprint, lambda name: _register(place, name, plan, fingerprint)
+    )
     if plan.until_decided:
         _run_until_decided(validation, workers or devices.default_workers(device), device, say)
     else:
         _run(validation, plan.seeds, workers or devices.default_workers(device), device, say)
-    result = judge(validation.plan, records(validation))
+    runs = records(validation)
+    result = judge(validation.plan, runs)
     given = {"baseline": baseline, "candidate": candidate, "seeds": seeds, "epochs": epochs, "data": data}
     flags = {"until-decided": until_decided, "no-dose-response": not dose_response}
     command = _command(study, given | {"claims": claims}, flags)
-    return result | {"name": validation.name, "report": str(_report(validation, result, lang, command))}
+    return result | {"name": validation.name, "report": str(_report(validation, runs, result, lang, command))}
 
 
 def make_plan(
@@ -182,11 +185,10 @@ def _config(place: Place, study: str | None, name: str, named: dict[str, LossCon
     raise InputError(f"{unknown('plan', name, [*named, 'original'])} (or trial:N, or a config file)")
 
 
-def _register(place: Place, name: str, plan: Plan) -> dict[str, str]:
+def _register(place: Place, name: str, plan: Plan, fingerprint: str) -> dict[str, str]:
     """Write what is fixed to MLflow before the first run."""
     tracker = Tracker(place.tracking, place.state)
-    data = load_data(plan.spec)
-    tags = {"kind": "validation", **provenance.tags("", plan.spec.seed, data.fingerprint)}
+    tags = {"kind": "validation", **provenance.tags("", plan.spec.seed, fingerprint)}
     params = {"primary": plan.primary, "margin": plan.margin, "seeds": plan.seeds, "arms": ", ".join(plan.arms)}
     runs = tracker.study(name, tags, params | {"epochs": plan.spec.training.epochs, "claims": len(plan.claims)})
     with tempfile.TemporaryDirectory() as folder:
@@ -255,11 +257,13 @@ def _command(study: str | None, options: dict[str, Any], flags: dict[str, bool])
     return shlex.join([*words, *(f"--{name}" for name, on in flags.items() if on)])
 
 
-def _report(validation: Validation, result: dict[str, Any], lang: str, command: str) -> Path:
+def _report(
+    validation: Validation, runs: dict[str, list[dict[str, Any]]], result: dict[str, Any], lang: str, command: str
+) -> Path:
     """Write the report, in Markdown and as a page, to the state folder and to MLflow; returns the page."""
     folder = validation.place.state / "reports" / validation.name
     folder.mkdir(parents=True, exist_ok=True)
-    document = report(result, validation.plan, records=records(validation), lang=lang, command=command)
+    document = report(result, validation.plan, records=runs, lang=lang, command=command)
     text = document.markdown()
     (folder / "report.md").write_text(text, encoding="utf-8")
     (folder / "report.html").write_text(document.html(), encoding="utf-8")
