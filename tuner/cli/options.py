@@ -1,0 +1,72 @@
+"""Options that all verbs take, and what they mean."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tuner.errors import InputError
+
+if TYPE_CHECKING:
+    from tuner.study import Place
+
+State = Annotated[Path, typer.Option("--state", envvar="TUNER_STATE", help="Folder that holds all state.")]
+Storage = Annotated[
+    str | None,
+    typer.Option("--storage", envvar="TUNER_STORAGE", help="Optuna storage URL; default SQLite in the state folder."),
+]
+Tracking = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri", envvar="TUNER_TRACKING_URI", help="MLflow tracking URI; default SQLite in the state folder."
+    ),
+]
+Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary; errors and --json only.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+STATE = Path("mlruns")
+
+
+def open_place(state: Path, storage: str | None, tracking: str | None) -> Place:
+    """Where the options say that studies live."""
+    from tuner.study import Place
+
+    return Place.at(state, storage, tracking)
+
+
+def existing(place: Place) -> Place:
+    """The same place; InputError where nothing was started there. Looking must not make an empty state folder."""
+    if not place.made:
+        raise InputError(f"no study in {place.state} yet; make one with: tuner start{options(place.state)}")
+    return place
+
+
+def latest(place: Place) -> str:
+    """The study that was made last."""
+    from tuner.storage import open_storage
+
+    storage = open_storage(place.storage)
+    made = {s._study_id: s.study_name for s in storage.get_all_studies() if "spec" in s.user_attrs}
+    if not made:
+        raise InputError("no study yet; make one with: tuner start")
+    return str(made[max(made)])
+
+
+def options(state: Path) -> str:
+    """What the next command needs to find the same state."""
+    there = Path(os.environ.get("TUNER_STATE", "mlruns"))
+    return "" if state.absolute() == there.absolute() else f" --state {state}"
+
+
+def program() -> str:
+    """How the tuner is called here: by name where it is on the path, else as it was installed."""
+    script = Path(sys.executable).with_name("tuner")
+    if shutil.which("tuner") or not script.exists():
+        return "tuner" if shutil.which("tuner") else "python -m tuner"
+    return str(script.relative_to(Path.cwd())) if script.is_relative_to(Path.cwd()) else str(script)

@@ -1,0 +1,69 @@
+"""What verbs print about a study."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tuner.cli.options import program
+
+if TYPE_CHECKING:
+    from tuner.spec import Spec
+
+out = Console(highlight=False)
+
+
+def show_result(summary: dict[str, Any], spec: Spec, options: str) -> None:
+    """The end of `start`; options: what the next commands need to find the same state."""
+    from tuner import note
+
+    trials = summary["trials"]
+    out.print(
+        f"\n{trials['complete']} trials completed, {trials['pruned']} pruned, {trials['failed']} failed; "
+        f"{summary['epochs_run']} epochs trained of {summary['epochs_full']} "
+        f"({note.saved(summary):.0%} saved by pruning)",
+        soft_wrap=not out.is_terminal,
+    )
+    show_comparison(summary, spec)
+    out.print("\nNext:")
+    commands = note.next_commands(summary, options, program())
+    width = max(len(command) for command, _ in commands)
+    for command, what in commands:
+        out.print(f"  {command:<{width}}  [dim]{what}[/dim]", soft_wrap=not out.is_terminal)
+
+
+def show_comparison(summary: dict[str, Any], spec: Spec) -> None:
+    """Best, baseline and plans, and what a reader must know."""
+    from tuner import note
+
+    rows = note.comparison(summary)
+    if rows:
+        table = Table(*note.header(summary), box=None, pad_edge=False)
+        for row in rows:
+            table.add_row(*row, style="bold" if row[0] == "best" else "")
+        out.print()
+        out.print(table)
+    if summary["best"]:
+        knobs = "  ".join(
+            f"{knob}={note.show(value)}" for knob, value in note.telling(summary["best"]["params"], spec).items()
+        )
+        out.print(f"\nbest: {knobs}", soft_wrap=not out.is_terminal)
+    for text in note.remarks(summary, spec):
+        out.print(f"\n[yellow]•[/yellow] {text}", soft_wrap=not out.is_terminal)
+
+
+def show_status(summary: dict[str, Any], spec: Spec) -> None:
+    """How far a study is."""
+    trials = ", ".join(f"{count} {kind}" for kind, count in summary["trials"].items() if count)
+    out.print(f"[bold]{summary['name']}[/bold]: {summary['state']}; {trials}")
+    out.print(
+        f"{summary['metric']} ({summary['direction']}); {summary['epochs_run']} epochs of {summary['epochs_full']}"
+    )
+    show_comparison(summary, spec)
+    for kind in ("pruned", "failed"):
+        if summary[kind]:
+            out.print(f"\n{kind}:")
+            for trial, why in summary[kind].items():
+                out.print(f"  #{trial} {why}", soft_wrap=not out.is_terminal)

@@ -1,0 +1,50 @@
+"""`tuner start`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tuner.cli.options import STATE, Device, Quiet, State, Storage, Tracking, open_place, options
+from tuner.cli.show import out, show_result
+
+
+def start(
+    study: Annotated[
+        str | None, typer.Argument(help="A study in search_spaces/ or a path; default quickstart.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the study; default the file's name.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials in all; more than before searches on.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of a full training run.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one a GPU, or one a core.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data file (.npz) instead of the study file's data.")] = None,
+    state: State = STATE,
+    storage: Storage = None,
+    tracking_uri: Tracking = None,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run a study to its end with live progress; run again, it resumes."""
+    from tuner.start import run
+    from tuner.study import open_study
+
+    place = open_place(state, storage, tracking_uri)
+    summary = run(
+        place,
+        study,
+        name=name,
+        trials=trials,
+        epochs=epochs,
+        workers=workers,
+        seed=seed,
+        data=data,
+        device=device,
+        console=out,
+        quiet=quiet,
+    )
+    if not quiet:
+        show_result(summary, open_study(place, summary["name"]).spec, options(state))
+    if summary["state"] == "failed":
+        raise typer.Exit(1)

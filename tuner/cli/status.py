@@ -1,0 +1,71 @@
+"""`tuner status` and `tuner list`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from tuner.cli.options import STATE, AsJson, Device, Quiet, State, Storage, Tracking, existing, latest, open_place
+from tuner.cli.show import out, show_status
+from tuner.errors import InputError
+
+
+def status(
+    name: Annotated[str | None, typer.Argument(help="Default: the study that was made last.")] = None,
+    as_json: AsJson = False,
+    state: State = STATE,
+    storage: Storage = None,
+    tracking_uri: Tracking = None,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """How far a study is, the best so far, what was pruned and why."""
+    from tuner.study import open_study
+    from tuner.summary import summarise
+
+    place = existing(open_place(state, storage, tracking_uri))
+    study = open_study(place, name or latest(place))
+    summary = summarise(study)
+    if as_json:
+        print(json.dumps(summary))
+    elif not quiet:
+        show_status(summary, study.spec)
+
+
+def list_studies(
+    as_json: AsJson = False,
+    state: State = STATE,
+    storage: Storage = None,
+    tracking_uri: Tracking = None,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """The studies in the storage."""
+    from tuner.note import number
+    from tuner.storage import open_storage, study_names
+    from tuner.study import open_study
+    from tuner.summary import summarise
+
+    place = open_place(state, storage, tracking_uri)
+    found = []
+    if place.made:
+        for name in study_names(open_storage(place.storage)):
+            try:
+                found.append(summarise(open_study(place, name)))
+            except InputError:
+                continue  # a study that some other program keeps in the same storage
+    if as_json:
+        print(json.dumps(found))
+    elif not quiet and not found:
+        out.print(f"no study in {place.state} yet; make one with: tuner start")
+    elif not quiet:
+        table = Table("study", "state", "trials", "metric", "best", "baseline", box=None)
+        for s in found:
+            best, baseline = ((s[who] or {}).get("value") for who in ("best", "baseline"))
+            done = sum(s["trials"][kind] for kind in ("complete", "pruned", "failed"))
+            total = sum(s["trials"].values())
+            table.add_row(s["name"], s["state"], f"{done}/{total}", s["metric"], number(best), number(baseline))
+        out.print(table)

@@ -1,0 +1,72 @@
+"""`tuner validate`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from tuner.cli.options import STATE, AsJson, Device, Quiet, State, Storage, Tracking, open_place
+from tuner.cli.show import out
+
+
+def validate(
+    study: Annotated[
+        str | None, typer.Argument(help="A search whose best config is an arm too, or a study file.")
+    ] = None,
+    baseline: Annotated[str | None, typer.Option(help="A plan, trial:N of STUDY, or a config file.")] = None,
+    candidate: Annotated[str | None, typer.Option(help="What is compared with the baseline, likewise.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=2, help="Paired seeds; default 10.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of a training run.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one a GPU, or one a core.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data file (.npz) instead of the study file's data.")] = None,
+    claims: Annotated[
+        str | None, typer.Option(help="Your own recommendation (YAML) instead of the shipped one.")
+    ] = None,
+    until_decided: Annotated[
+        bool, typer.Option("--until-decided", help="Add seeds until every verdict is clear, --seeds at most.")
+    ] = False,
+    dose_response: Annotated[bool, typer.Option(help="Also train the weight over a grid.")] = True,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="0: every candidate better or equivalent, 3: inconclusive, 1: not.")
+    ] = False,
+    lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
+    as_json: AsJson = False,
+    state: State = STATE,
+    storage: Storage = None,
+    tracking_uri: Tracking = None,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """The verdict on a recommendation, over fresh paired seeds, with its report."""
+    from tuner.validate.run import show
+    from tuner.validate.run import validate as run
+
+    place = open_place(state, storage, tracking_uri)
+    # Progress goes to standard error, so that standard output is one JSON object or the verdict.
+    say = (lambda text: None) if quiet else (lambda text: print(text, file=sys.stderr, flush=True))
+    result = run(
+        place,
+        study,
+        baseline=baseline,
+        candidate=candidate,
+        seeds=seeds,
+        epochs=epochs,
+        workers=workers,
+        data=data,
+        claims=claims,
+        until_decided=until_decided,
+        dose_response=dose_response,
+        device=device,
+        lang=lang,
+        say=say,
+    )
+    if as_json:
+        print(json.dumps(result))
+    elif not quiet:
+        show(result, out)
+    if exit_code:
+        verdicts = {c["verdict"] for c in result["comparisons"] if c["candidate"] != "null"}
+        raise typer.Exit(1 if "worse" in verdicts else 3 if "inconclusive" in verdicts else 0)
