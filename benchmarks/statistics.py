@@ -2,7 +2,7 @@
 
     python -m benchmarks.statistics [--samples N]
 
-Every figure is of the functions of tuner/validate/statistics.py, except for the bootstraps that it does not use, which
+Every figure is of the functions of tuner/validate/statistics/, except for the bootstraps that it does not use, which
 are computed here for comparison. Runs in under three minutes on one free core.
 """
 

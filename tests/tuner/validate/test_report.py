@@ -13,6 +13,8 @@ from tuner.study import with_overrides
 from tuner.validate import recommendation, report
 from tuner.validate.blocks import CURVES, Plan
 from tuner.validate.recommendation import NULL
+from tuner.validate.report import document as parts
+from tuner.validate.report import numbers as shown
 from tuner.validate.report import sections
 from tuner.validate.report.strings import METRICS, STRINGS
 from tuner.validate.verdict import judge
@@ -92,7 +94,7 @@ def numbers(text):
 
 
 def headings(document):
-    return [b.text for b in document.blocks if isinstance(b, sections.Heading)]
+    return [b.text for b in document.blocks if isinstance(b, parts.Heading)]
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
@@ -134,8 +136,8 @@ def test_page_needs_nothing_else_and_is_small(whole, lang):
 def test_verdicts_are_those_of_the_result(whole):
     result, _, _ = whole
     document = written(whole)
-    badges = [row[-1] for b in document.blocks if isinstance(b, sections.Table) for row in b.rows]
-    badges = [b.text for b in badges if isinstance(b, sections.Badge)]
+    badges = [row[-1] for b in document.blocks if isinstance(b, parts.Table) for row in b.rows]
+    badges = [b.text for b in badges if isinstance(b, parts.Badge)]
     claims, rest = badges[: len(result["claims"])], badges[len(result["claims"]) :]
     assert claims == [sections.claim_verdict(c) for c in result["claims"]]
     assert rest[: len(result["comparisons"])] == [c["verdict"] for c in result["comparisons"]]
@@ -205,6 +207,6 @@ def test_names_cannot_break_the_page():
 
 
 def test_numbers():
-    assert sections.signed(-0.00001) == "+0.0000" and sections.signed(math.inf) == "+∞"
-    assert sections.percents([10.0, 10.0]) == "+10" and sections.percents([-1.26, 3.0]) == "-1.3 .. +3"
-    assert sections.percent(None) == "–" and sections.p_value(0.0001) == "< 0.001"
+    assert shown.signed(-0.00001) == "+0.0000" and shown.signed(math.inf) == "+∞"
+    assert shown.percents([10.0, 10.0]) == "+10" and shown.percents([-1.26, 3.0]) == "-1.3 .. +3"
+    assert shown.percent(None) == "–" and shown.p_value(0.0001) == "< 0.001"

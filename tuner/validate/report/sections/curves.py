@@ -1,0 +1,36 @@
+"""How the arms learn."""
+
+from __future__ import annotations
+
+from tuner.validate.recommendation import NULL
+from tuner.validate.report import figures
+from tuner.validate.report.document import Block, Figure, Heading
+from tuner.validate.report.sections.source import Source, runs_of
+
+
+def curves(s: Source) -> list[Block]:
+    """How the baseline, the null arm and the plans learn; nothing where no run of the baseline completed."""
+    w = s.words
+    if s.records is None:
+        return []
+    candidates = s.plan.candidates
+    plans = [*candidates[:3], *(["best"] if "best" in candidates[3:] else [])]
+    colors = {s.base: "--c0", **{name: f"--c{i}" for i, name in enumerate(plans, 1)}, NULL: "--null"}
+    dashes = dict(zip(colors, (*figures.DASHES[: len(colors) - 1], "3 3"), strict=True))
+    above, below, shown = [], [], {}
+    for name, title in (("val/weighted_f1", w("curve_f1")), ("val/cross_entropy", w("curve_ce"))):
+        absolute, relative = [], []
+        for arm, color in colors.items():
+            runs, pairs = runs_of(s, arm, name)
+            if len(runs):
+                absolute.append(figures.Curve(arm, *figures.band(runs), color, dashes[arm]))
+                shown[arm] = absolute[-1]
+            if arm != s.base and len(pairs):
+                relative.append(figures.Curve(arm, *figures.band(pairs), color, dashes[arm]))
+        if not absolute:
+            return []
+        above.append(figures.curves(absolute, title, w("epoch")))
+        if relative:
+            below.append(figures.curves(relative, w("minus", metric=title), w("epoch"), zero=True))
+    figure = Figure([*above, *below], w("curves_caption"), figures.legend(list(shown.values())))
+    return [Heading(w("h_curves")), figure]

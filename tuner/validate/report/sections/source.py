@@ -1,0 +1,104 @@
+"""What every section of a report is made from: the result, the plan, the records, the language."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tuner.validate import measures
+from tuner.validate.blocks import Plan
+from tuner.validate.recommendation import NULL
+from tuner.validate.report.document import Badge
+from tuner.validate.report.numbers import ends
+from tuner.validate.report.strings import Words
+
+TONES = {
+    "better": "good",
+    "supported": "good",
+    "worse": "bad",
+    "refuted": "bad",
+    "equivalent": "same",
+    "more than claimed": "more",
+}
+"""Verdicts to classes of the style sheet; the rest is `open`."""
+AT = "training_loss@"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What every section is made from."""
+
+    result: Mapping[str, Any]
+    plan: Plan
+    records: Mapping[str, Sequence[Mapping[str, Any]]] | None
+    words: Words
+
+    @property
+    def base(self) -> str:
+        """The baseline's name."""
+        return next(iter(self.plan.arms))
+
+    @property
+    def sign(self) -> float:
+        """-1 where a lower primary metric is better."""
+        return 1.0 if measures.metric(self.plan.primary).higher_is_better else -1.0
+
+    @property
+    def margin(self) -> str:
+        """As shown."""
+        return f"{self.plan.margin:g}"
+
+    @property
+    def candidates(self) -> list[dict[str, Any]]:
+        """Comparisons of all but the null arm."""
+        return [c for c in self.result["comparisons"] if c["candidate"] != NULL]
+
+    @property
+    def null(self) -> dict[str, Any]:
+        """The null arm's comparison."""
+        return next(c for c in self.result["comparisons"] if c["candidate"] == NULL)
+
+    def badge(self, verdict: str) -> Badge:
+        """A verdict, worded and coloured."""
+        return Badge(self.words(verdict), TONES.get(verdict, "open"))
+
+
+def in_words(s: Source, ci: Sequence[float | None]) -> Badge:
+    """An interval in words, in the order in which a verdict is reached."""
+    lo, hi = sorted(s.sign * end for end in ends(ci))
+    if -s.plan.margin <= lo and hi <= s.plan.margin:
+        verdict = "equivalent"
+    else:
+        verdict = "better" if lo > 0 else "worse" if hi < 0 else "inconclusive"
+    return Badge(s.words(f"says {verdict}", margin=s.margin), TONES.get(verdict, "open"))
+
+
+def runs_of(s: Source, arm: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Curves of the completed runs (seeds, epochs), and their differences from the baseline of the same seed."""
+    assert s.records is not None
+    own = [_curve(r, name) for r in s.records[arm] if r["state"] == "complete"]
+    both = [
+        _curve(r, name) - _curve(b, name)
+        for r, b in zip(s.records[arm], s.records[s.base], strict=True)
+        if r["state"] == b["state"] == "complete"
+    ]
+    return np.array(own), np.array(both)
+
+
+def _curve(record: Mapping[str, Any], name: str) -> np.ndarray:
+    return np.array([math.nan if v is None else v for v in record["curves"][name]], dtype=float)
+
+
+def claim_verdict(claim: Mapping[str, Any]) -> str:
+    """The verdict on a claim, with `more than claimed` told apart from other claims that are not shown."""
+    beyond = claim["ci"] is not None and claim["ci"][0] > claim["claimed"][1]
+    return "more than claimed" if claim["verdict"] == "not shown" and beyond else str(claim["verdict"])
+
+
+def epoch_of(claim: Mapping[str, Any]) -> int:
+    """The epoch of a claim on a loss at an epoch, else 0."""
+    return int(claim["metric"].removeprefix(AT)) if claim["metric"].startswith(AT) else 0

@@ -1,0 +1,45 @@
+"""What paired runs show: interval, test, probability, verdict, and how many seeds it takes. Pure functions.
+
+The unit is the block (one seed): both arms run in it, and only the difference within it is looked at. `differences` is
+always candidate minus baseline, shape (n,), in the metric's unit; `direction` says whether higher or lower is better.
+Two runs that are the same but for their random streams are exchangeable within a block, so that their difference is
+symmetric about 0: this is all that the sign-flip test asks for. Figures quoted here are from
+`python -m benchmarks.statistics`.
+"""
+
+from tuner.validate.statistics.claims import ClaimVerdict, RelativeChange, claim_verdict, relative_change
+from tuner.validate.statistics.comparison import Comparison, Verdict, compare, together, verdict
+from tuner.validate.statistics.intervals import RESAMPLES, confidence_interval, paired_difference, probability_better
+from tuner.validate.statistics.planning import MOST_SEEDS, seeds_for_claims, seeds_needed, smallest_effect
+from tuner.validate.statistics.sequence import SEQUENCE_FROM, SEQUENCE_PRIOR, confidence_sequence
+from tuner.validate.statistics.significance import EXACT_TO, FLIPS, holm, sign_flip_p, smallest_p
+from tuner.validate.statistics.values import Direction
+
+__all__ = [
+    "EXACT_TO",
+    "FLIPS",
+    "MOST_SEEDS",
+    "RESAMPLES",
+    "SEQUENCE_FROM",
+    "SEQUENCE_PRIOR",
+    "ClaimVerdict",
+    "Comparison",
+    "Direction",
+    "RelativeChange",
+    "Verdict",
+    "claim_verdict",
+    "compare",
+    "confidence_interval",
+    "confidence_sequence",
+    "holm",
+    "paired_difference",
+    "probability_better",
+    "relative_change",
+    "seeds_for_claims",
+    "seeds_needed",
+    "sign_flip_p",
+    "smallest_effect",
+    "smallest_p",
+    "together",
+    "verdict",
+]
