@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 
-def main() -> None:
-    """Exit codes: 0 done, 1 failed, 2 wrong usage or input, 130 interrupted."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a verb; arguments: those of the command line where None.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage or input, 130 interrupted.
+    """
     # Telemetry of dependencies is off, whoever imports them first.
     for name in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
         os.environ.setdefault(name, "true")
@@ -16,7 +20,7 @@ def main() -> None:
     from tuner.interrupt import Interrupted
 
     try:
-        app(prog_name="tuner")
+        app(args=arguments, prog_name="tuner")
     except InputError as error:
         _leave(f"error: {error}", 2)
     except (RunError, OSError) as error:

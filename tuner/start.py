@@ -143,7 +143,7 @@ def _train(study: Study, processes: list[local.Process], console: Console, quiet
             progress.watch(study, lambda: local.running(processes), console, quiet)
     finally:
         storage.reclaim(study.optuna)
-    failed = [p for p in processes if p.process.returncode]
+    failed = [p for p in processes if p.exit_code]
     if failed and any(t.state.name == "WAITING" for t in storage.trials(study.optuna)):
         raise RunError(f"{failed[0].last_words()} (worker log: {failed[0].log})")
     for p in failed:

@@ -75,13 +75,13 @@ def training(place, pid=None):
     return [t for t in going if pid is None or t.user_attrs["worker"].split(":")[1] == str(pid)]
 
 
-def workers_of(pid):
-    """Processes that `start` with this pid has started."""
+def workers_of(state):
+    """Workers that a `start` on this state folder has started: the processes that write its worker logs."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
+    for folder in Path("/proc").glob("[0-9]*/fd"):
         try:
-            if f"TUNER_PARENT_PID={pid}".encode() in path.read_bytes().split(b"\0"):
-                found.append(int(path.parent.name))
+            if any(Path(os.readlink(fd)).parent == state / "logs" for fd in folder.iterdir()):
+                found.append(int(folder.parent.name))
         except OSError:
             continue
     return found
@@ -105,19 +105,19 @@ def check_complete(place):
         assert sorted(steps) == list(range(1, 61))
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to see which processes are left")
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to see which processes are left")
 def test_interrupted_then_joined_then_killed(long, make_place, background, cli):
     place = make_place()
     state = place.state
 
     first = background("start", long, "--workers", 2, "--state", state)
     until(lambda: training(place), first)
-    assert workers_of(first.pid)
+    assert workers_of(state)
     first.send_signal(signal.SIGINT)
     _, err = first.communicate(timeout=60)
     assert first.returncode == 130, err
     assert "Traceback" not in err
-    assert workers_of(first.pid) == []
+    assert workers_of(state) == []
     study = open_study(place, "long")
     summary = summarise(study)
     assert summary["state"] == "interrupted"
@@ -139,13 +139,13 @@ def test_interrupted_then_joined_then_killed(long, make_place, background, cli):
     assert {number: after[number] for number in params} == params
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to see which processes are left")
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to see which processes are left")
 def test_workers_leave_when_start_is_killed_and_the_next_start_completes(long, make_place, background, cli):
     place = make_place()
     state = place.state
     first = background("start", long, "--workers", 1, "--state", state)
     until(lambda: training(place), first)
-    workers = workers_of(first.pid)
+    workers = workers_of(state)
     assert len(workers) == 1
     os.kill(workers[0], signal.SIGKILL)  # a worker that dies is a failure of the start, not of the study
     _, err = first.communicate(timeout=60)
@@ -156,7 +156,7 @@ def test_workers_leave_when_start_is_killed_and_the_next_start_completes(long, m
     until(lambda: training(place), again)
     again.kill()
     again.wait()
-    until(lambda: not workers_of(again.pid))
+    until(lambda: not workers_of(state))
 
     done = cli("start", "--name", "long", "--workers", 1, "--state", state)
     assert done.returncode == 0, done.stderr

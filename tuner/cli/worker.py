@@ -20,14 +20,9 @@ def worker(
     """Join a study from anywhere that reaches its storage; ends when no trial waits."""
     from tuner import device as devices
     from tuner import worker as workers
-    from tuner.launch import local
     from tuner.study import open_study
-    from tuner.tracking import preload
     from tuner.validate import blocks
 
-    preload()
-    if not local.told_to_go():
-        return
     resolved = devices.resolve(device)
     place = open_place(state, storage, tracking_uri)
     say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))

@@ -1,34 +1,41 @@
-"""Workers as processes of this machine."""
+"""Workers as processes of this machine, forked from one that has loaded the libraries."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tuner.study import Place
 
-PARENT = "TUNER_PARENT_PID"
-"""Tells a worker whose child it is: when that process is gone, it hands its trials back and leaves."""
-STANDBY = "TUNER_STANDBY"
-"""Tells a worker to wait for `go` on its standard input."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Read when the libraries load, so too late from within a worker."""
 
 
 @dataclass(slots=True)
 class Process:
-    """A worker process and the file with what it said."""
+    """A worker process, the pipe that lets it begin, and the file with what it said."""
 
-    process: subprocess.Popen[bytes]
+    process: ForkServerProcess
+    begin: Connection
     log: Path
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative where a signal ended it."""
+        return self.process.exitcode
 
     def last_words(self) -> str:
         """The last line of its log."""
@@ -39,60 +46,90 @@ class Process:
 def start(name: str, place: Place, count: int, device: str) -> list[Process]:
     """Start `count` workers for a study or validation: one a GPU, or single-threaded ones on the CPU.
 
-    They load what they need and then stand by until `go`, so that the study can be made meanwhile.
+    Loading torch, Optuna and MLflow takes seconds of CPU time; one process, the fork server, does it for all of them.
+    They stand by until `go`, so that the study can be made meanwhile.
     """
     logs = place.state / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "tuner", "worker", name, "--state", str(place.state)]
+    command = ["worker", name, "--state", str(place.state), "--device", device]
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tuner.launch.preload"])
     started = []
+    with _environment(ONE_THREAD if device == "cpu" else {}):
+        forkserver.ensure_running()
     for i in range(count):
-        env = {
-            **os.environ,
-            PARENT: str(os.getpid()),
-            STANDBY: "1",
-            # By environment, not by flag: a URL may hold a password, and flags are visible to everyone.
-            "TUNER_STORAGE": place.storage,
-            "TUNER_TRACKING_URI": place.tracking,
-            "PYTHONUNBUFFERED": "1",
-        }
-        if device == "cpu":
-            # Read when the libraries load, so too late from within.
-            env |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        elif device == "cuda":
+        # By environment, not by flag: a URL may hold a password, and flags are visible to everyone.
+        env = {"TUNER_STORAGE": place.storage, "TUNER_TRACKING_URI": place.tracking}
+        if device == "cuda":
             env["CUDA_VISIBLE_DEVICES"] = _visible(i)
         log = logs / f"{name}-worker-{i}.log"
-        with log.open("wb") as out:
-            # A session of its own: Ctrl-C reaches the parent alone, which passes it on once.
-            process = subprocess.Popen(
-                [*command, "--device", device],
-                stdin=subprocess.PIPE,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env=env,
-                start_new_session=True,
-            )
-        started.append(Process(process, log))
+        log.write_bytes(b"")
+        theirs, ours = multiprocessing.Pipe(duplex=False)
+        process = context.Process(target=_worker, args=(command, env, log, theirs))
+        with _no_main_module():
+            process.start()
+        theirs.close()
+        started.append(Process(process, ours, log))
     return started
+
+
+def _worker(command: list[str], env: dict[str, str], log: Path, begin: Connection) -> None:
+    """What a worker process runs: the verb `worker`, once it is told to begin."""
+    os.setsid()  # Ctrl-C reaches the parent alone, which passes it on once
+    # The fork server ignores SIGINT; Python's own handling is what a verb expects.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.update(env)
+    out = os.open(log, os.O_WRONLY | os.O_APPEND)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    sys.stdout = os.fdopen(1, "w", buffering=1)
+    sys.stderr = os.fdopen(2, "w", buffering=1)
+    try:
+        begin.recv()
+    except (EOFError, OSError):
+        return  # whoever started it has gone
+    from tuner.__main__ import main
+
+    main(command)
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Environment variables that a process started in this block gets and this one does not keep."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Keep multiprocessing from running the caller's main script, or notebook, again in each worker."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def go(processes: Sequence[Process]) -> None:
     """Let workers that stand by begin."""
     for p in processes:
-        assert p.process.stdin is not None
         # One that has died already is found by whoever watches it.
         with suppress(BrokenPipeError):
-            p.process.stdin.write(b"go\n")
-            p.process.stdin.close()
-
-
-def told_to_go() -> bool:
-    """In a worker: wait until `go`; False where whoever started it has gone instead. At once where nobody did."""
-    return STANDBY not in os.environ or sys.stdin.readline().strip() == "go"
+            p.begin.send("go")
 
 
 def running(processes: Sequence[Process]) -> bool:
     """Whether any of them still runs."""
-    return any(p.process.poll() is None for p in processes)
+    return any(p.exit_code is None for p in processes)
 
 
 @contextmanager
@@ -117,25 +154,22 @@ def supervised(processes: Sequence[Process], stopping: Callable[[], None]) -> It
 def stop(processes: Sequence[Process], patience: float = 30.0) -> None:
     """Ask workers to hand their trials back, then wait; after `patience` seconds they are killed."""
     for p in processes:
-        if p.process.poll() is None:
-            p.process.send_signal(signal.SIGTERM)
+        p.process.terminate()
     deadline = time.monotonic() + patience
     try:
         for p in processes:
-            p.process.wait(max(0.0, deadline - time.monotonic()))
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            p.process.join(max(0.0, deadline - time.monotonic()))
+    finally:
         kill(processes)
 
 
 def kill(processes: Sequence[Process]) -> None:
     """End workers at once; their trials go back into the queue at the next start."""
     for p in processes:
-        if p.process.poll() is None:
-            p.process.kill()
+        p.process.kill()
     for p in processes:
-        p.process.wait()
-        if p.process.stdin is not None:
-            p.process.stdin.close()
+        p.process.join()
+        p.begin.close()
 
 
 def discard(processes: Sequence[Process]) -> None:
@@ -149,8 +183,8 @@ def discard(processes: Sequence[Process]) -> None:
 
 def orphaned() -> bool:
     """Whether this worker was started by a process that is gone."""
-    parent = os.environ.get(PARENT)
-    return parent is not None and os.getppid() != int(parent)
+    parent = multiprocessing.parent_process()
+    return parent is not None and not parent.is_alive()
 
 
 def _visible(i: int) -> str:

@@ -237,7 +237,7 @@ def _run(validation: Validation, seeds: int, workers: int, device: str, say: Cal
     finally:
         storage.reclaim(validation.optuna)
     if any(not t.state.is_finished() for t in storage.trials(validation.optuna)):
-        failed = next((p for p in processes if p.process.returncode), processes[0])
+        failed = next((p for p in processes if p.exit_code), processes[0])
         raise RunError(f"{failed.last_words()} (worker log: {failed.log})")
     _refuse_broken(validation)
 

@@ -1,6 +1,5 @@
 """The whole of `validate` with a trainer that plays a script, in this process; once for real, by the command line."""
 
-import io
 import json
 from types import SimpleNamespace
 
@@ -71,8 +70,10 @@ def play(monkeypatch):
                 work(open_validation(place, name), device=device, say=lambda text: None)
             except Exception as error:
                 said = f"{type(error).__name__}: {error}"
-                process = SimpleNamespace(poll=lambda: 1, wait=lambda: 1, returncode=1, stdin=io.BytesIO())
-                return [SimpleNamespace(process=process, last_words=lambda: said, log="worker.log")]
+                process = SimpleNamespace(kill=lambda: None, join=lambda: None)
+                begin = SimpleNamespace(send=lambda word: None, close=lambda: None)
+                last = {"last_words": lambda: said, "log": "worker.log"}
+                return [SimpleNamespace(process=process, begin=begin, exit_code=1, **last)]
             return []
 
         monkeypatch.setattr(trainer.train, "train", train)
