@@ -1,4 +1,4 @@
-"""The knobs of one member and the settings that all members of a study share.
+"""The knobs of the built-in model and the settings that all members of a study share.
 
 One vocabulary from the study file to the export: the field names of :class:`LossConfig` are the knob names in
 study files, Optuna, MLflow, `status --json` and exported configs. Torch-free, so that the command line starts fast.
@@ -7,54 +7,13 @@ study files, Optuna, MLflow, `status --json` and exported configs. Torch-free, s
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from trainer.errors import InputError, unknown
+from trainer.knobs import Knob, Vocabulary, implied
 from trainer.registry import names
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Knob:
-    """What one loss knob may be, and where it applies.
-
-    `low` and `high` bound a number (inclusive unless `open_low`); `choices` lists the words of a categorical knob;
-    `when` is the (knob, choice) pair under which this knob exists at all.
-    """
-
-    kind: Literal["float", "int", "word"]
-    low: float = -math.inf
-    high: float = math.inf
-    open_low: bool = False
-    choices: tuple[str, ...] = ()
-    when: tuple[str, str] | None = None
-
-    def check(self, name: str, value: Any) -> Any:
-        """Return `value` in the knob's own type, or raise InputError."""
-        if self.kind == "word":
-            if value not in self.choices:
-                raise InputError(unknown(name, value, self.choices))
-            return value
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e300:
-            raise InputError(f"{name} must be a finite number; found {value!r}")
-        if self.kind == "int" and int(value) != value:
-            raise InputError(f"{name} must be a whole number; found {value!r}")
-        below = value <= self.low if self.open_low else value < self.low
-        if below or value > self.high:
-            raise InputError(f"{name} must be {self.describe()}; found {value!r}")
-        return int(value) if self.kind == "int" else float(value)
-
-    def describe(self) -> str:
-        """The allowed range in words."""
-        parts = []
-        if self.low > -math.inf:
-            parts.append(f"{'above' if self.open_low else 'at least'} {self.low:g}")
-        if self.high < math.inf:
-            parts.append(f"at most {self.high:g}")
-        return " and ".join(parts) or "a number"
-
 
 KNOBS: dict[str, Knob] = {
     "encoder_loss_weight": Knob(kind="float", low=0.0),
@@ -72,7 +31,8 @@ KNOBS: dict[str, Knob] = {
     "ema_range": Knob(kind="float", low=1.0, when=("weighting", "ema_inverse")),
     "dwa_temperature": Knob(kind="float", low=0.0, open_low=True, when=("weighting", "dwa")),
 }
-"""Every loss knob. The names of reconstruction losses and weighting strategies are the files in their folders."""
+"""The knobs of the built-in model. The names of reconstruction losses and weighting strategies are the files in their
+folders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,24 +92,16 @@ class LossConfig:
         A knob that exists only under a choice implies that choice where the choice itself is not given:
         `focal_gamma: 2` alone means `classification_loss: focal`. Raises InputError for an unknown knob or value.
         """
-        given = dict(knobs)
-        for name in given:
-            if name not in KNOBS:
-                raise InputError(unknown("knob", name, tuple(KNOBS)))
-        for name, value in knobs.items():
-            when = KNOBS[name].when
-            # focal_gamma 0 is cross-entropy and implies nothing.
-            if when and when[0] not in knobs and not (name == "focal_gamma" and value == 0):
-                selector, choice = when
-                if given.setdefault(selector, choice) != choice:
-                    found = f"a knob of {selector} = {given[selector]} too"
-                    raise InputError(f"{name} applies only where {selector} is {choice}; found {found}")
-        return cls(**given)
+        return cls(**implied(KNOBS, knobs))
 
     def knobs(self) -> dict[str, Any]:
         """The knobs that apply, in a fixed order. `focal_gamma` is always there, since 0 is cross-entropy."""
         idle = {"contrastive_temperature"} if self.contrastive_weight == 0 else set()
         return {n: getattr(self, n) for n in KNOBS if (self.applies(n) or n == "focal_gamma") and n not in idle}
+
+    def value(self, name: str) -> Any:
+        """A knob's value, also where it does not apply."""
+        return getattr(self, name)
 
     def replace(self, **changes: Any) -> LossConfig:
         """A copy with some knobs changed, validated again."""
@@ -161,6 +113,10 @@ _DEFAULTS = {f.name: f.default for f in dataclasses.fields(LossConfig)}
 
 def _default(name: str) -> Any:
     return _DEFAULTS[name]
+
+
+BUILT_IN = Vocabulary(KNOBS, _DEFAULTS, LossConfig.from_knobs)
+"""The knobs of the built-in model."""
 
 
 def _require(condition: bool, message: str) -> None:

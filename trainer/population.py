@@ -15,9 +15,10 @@ import numpy as np
 from torch import Tensor
 
 from trainer.config import LossConfig, ModelConfig, TrainingConfig
+from trainer.knobs import Config
 from trainer.member import ORDER_STREAM, Member, StepLog, stream_seed
+from trainer.metrics import EpochReport, class_metrics, divergence, score_metrics, step_metrics
 from trainer.objective import Objective
-from trainer.report import EpochReport, class_metrics, divergence, score_metrics, step_metrics
 from trainer.scores import Scores, evaluate
 from trainer.tensors import (
     TEST,
@@ -34,14 +35,14 @@ from trainer.tensors import (
 class Population:
     """Members with shared data, architecture, seed and batch order.
 
-    configs: one LossConfig a member; seed: of initial weights, batch order and dropout, the same for all members
+    configs: one a member; seed: of initial weights, batch order and dropout, the same for all members
     (common random numbers); noise: another number gives another batch order and other dropout masks, with the same
     initial weights.
     """
 
     def __init__(
         self,
-        configs: Sequence[LossConfig],
+        configs: Sequence[Config],
         data: TensorData,
         model: ModelConfig,
         training: TrainingConfig,
@@ -55,7 +56,10 @@ class Population:
         self.order_seed = stream_seed(seed, ORDER_STREAM, noise)
         self.batch_size = training.batch_size or default_batch_size(data.n_rows(TRAIN))
         steps = len(epoch_batches(data, self.batch_size, 0, 0))
-        self.members = {i: Member(c, data, model, training, seed, steps, noise) for i, c in enumerate(configs)}
+        self.members: dict[int, Member] = {}
+        for i, config in enumerate(configs):
+            assert isinstance(config, LossConfig)
+            self.members[i] = Member(config, data, model, training, seed, steps, noise)
         self.best = {i: Best() for i in self.members}
         self.norms: dict[int, list[np.ndarray]] = {i: [] for i in self.members}
         self.epoch = 0

@@ -10,11 +10,12 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
-from trainer.config import LossConfig, ModelConfig, TrainingConfig
+from trainer.config import ModelConfig, TrainingConfig
 from trainer.convergence import measures
+from trainer.knobs import Config
+from trainer.metrics import EpochReport
 from trainer.objective import Objective
 from trainer.population import Population
-from trainer.report import EpochReport
 from trainer.tensors import TensorData
 
 
@@ -22,7 +23,7 @@ from trainer.tensors import TensorData
 class Result:
     """What became of one member."""
 
-    config: LossConfig
+    config: Config
     state: Literal["complete", "stopped", "diverged"] = "complete"
     """complete: trained to its end or to early stopping; stopped: the report's receiver ended it; diverged"""
     reason: str = ""
@@ -59,7 +60,7 @@ Receiver = Callable[[list[EpochReport]], Collection[int]]
 
 
 def train(
-    configs: Sequence[LossConfig],
+    configs: Sequence[Config],
     data: TensorData,
     model: ModelConfig,
     training: TrainingConfig,

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from trainer.config import LossConfig
+from trainer.knobs import Config
 from tuner import yaml
 from tuner.errors import InputError, unknown
 from tuner.study import Study
@@ -21,7 +22,7 @@ def export(study: Study, form: str = "yaml") -> str:
     best = best_trial(study)
     if best is None:
         raise InputError(f"study {study.name!r} has no completed trial to export yet; see: tuner status {study.name}")
-    config = config_of(best)
+    config = config_of(study.spec, best)
     if form == "args":
         return as_args(config) + "\n"
     flat: dict[str, Any] = {**config.knobs(), "provenance": provenance(study)}
@@ -45,12 +46,15 @@ def provenance(study: Study) -> dict[str, Any]:
     }
 
 
-def as_args(config: LossConfig) -> str:
+def as_args(config: Config) -> str:
     """Command-line flags in the style of the recommendation's training script; switches only where they are on.
 
     `--encoder_loss_weight`, `--use_smooth_l1`, `--gate_reg_weight`, `--class_weight` and `--cl_loss_weight` are that
     script's own; the other knobs have flags of their own names and appear only where they differ from its behaviour.
+    Knobs of another model or of a script all have flags of their own names.
     """
+    if not isinstance(config, LossConfig):
+        return " ".join(f"--{name} {_number(value)}" for name, value in config.knobs().items())
     flags: dict[str, Any] = {"encoder_loss_weight": config.encoder_loss_weight}
     if config.reconstruction_loss == "smooth_l1":
         flags["use_smooth_l1"] = True

@@ -15,7 +15,7 @@ from trainer.objective import Objective
 from tuner import diagnosis, export, note, plots, storage, view, yaml
 from tuner.reference import logistic_regression
 from tuner.study import Study, spec_dict
-from tuner.summary import best_trial, config_of, curve, summarise, title
+from tuner.summary import best_trial, curve, summarise, title
 from tuner.tracking import NOTE, Tracker, finite
 
 
@@ -36,7 +36,7 @@ def finish(study: Study) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         for path in _files(study, summary, Path(folder)):
             tracker.artifact(run_id, path, "plots" if path.suffix == ".png" else None)
-    titles = {t.number: title(t.number, config_of(t), t.user_attrs.get("plan")) for t in done}
+    titles = {t.number: title(t.number, t.user_attrs["config"], t.user_attrs.get("plan")) for t in done}
     text = note.markdown(summary, study.spec, study.optuna.user_attrs["data"], titles)
     tags = {NOTE: text, "state": summary["state"].upper(), "diagnosis": ", ".join(f["id"] for f in findings) or "none"}
     tracker.update(run_id, tags=tags, metrics=_metrics(summary))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from trainer.config import LossConfig
 from tuner.spec import Spec
 
 Row = tuple[str, str, str, str, str]
@@ -114,7 +113,7 @@ def saved(summary: dict[str, Any]) -> float:
 
 def telling(knobs: dict[str, Any], spec: Spec) -> dict[str, Any]:
     """The knobs that are searched or differ from their defaults."""
-    usual = LossConfig().knobs()
+    usual = spec.vocabulary.defaults
     return {name: value for name, value in knobs.items() if name in spec.knobs or usual.get(name, value) != value}
 
 

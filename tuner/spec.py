@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from trainer.config import KNOBS, LossConfig, ModelConfig, TrainingConfig
+from trainer.config import BUILT_IN, ModelConfig, TrainingConfig
+from trainer.knobs import Config, Knob, Vocabulary, implied
 from trainer.objective import Objective
 from tuner.errors import InputError, unknown
 
@@ -62,9 +63,8 @@ class Range(Section):
     choices: list[str] | None = None
     """The values to choose from, for a word."""
 
-    def check(self, name: str) -> None:
+    def check(self, name: str, knob: Knob) -> None:
         """Raise InputError where this range makes no sense for the knob `name`."""
-        knob = KNOBS[name]
         if knob.kind == "word":
             if self.choices is None or self.low is not None or self.high is not None or self.log:
                 raise InputError(f"{name} is a word: expected choices (of {', '.join(knob.choices)})")
@@ -123,19 +123,20 @@ class Spec(Section):
     @model_validator(mode="after")
     def _check(self) -> Spec:
         object.__setattr__(self, "objective", Objective(self.objective).metric)
+        there = self.vocabulary.knobs
         if not self.knobs:
-            raise InputError(f"knobs: expected at least one knob to search; there are: {', '.join(KNOBS)}")
+            raise InputError(f"knobs: expected at least one knob to search; there are: {', '.join(there)}")
         for name, rng in self.knobs.items():
-            if name not in KNOBS:
-                raise InputError(unknown("knob", name, KNOBS))
-            rng.check(name)
+            if name not in there:
+                raise InputError(unknown("knob", name, there))
+            rng.check(name, there[name])
         for name in self.fixed:
-            if name not in KNOBS:
-                raise InputError(f"fixed: {unknown('knob', name, KNOBS)}")
+            if name not in there:
+                raise InputError(f"fixed: {unknown('knob', name, there)}")
             if name in self.knobs:
                 raise InputError(f"fixed.{name}: the knob is searched as well; it can only be one of the two")
         for name in self.knobs:
-            when = KNOBS[name].when
+            when = there[name].when
             selector = self.knobs.get(when[0]) if when else None
             if when and selector and not selector.contains(when[1]):
                 raise InputError(f"knobs.{name} applies only where {when[0]} is {when[1]}, which is not searched")
@@ -151,51 +152,56 @@ class Spec(Section):
                     )
         return self
 
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The knobs of what is trained."""
+        return BUILT_IN
+
     def base(self) -> dict[str, Any]:
         """What every trial has: the fixed knobs, and the choices that searched knobs imply (gamma implies focal)."""
         implied = {
             when[0]: when[1]
             for name in self.knobs
-            if (when := KNOBS[name].when) and when[0] not in self.knobs and when[0] not in self.fixed
+            if (when := self.vocabulary.knobs[name].when) and when[0] not in self.knobs and when[0] not in self.fixed
         }
         return {**implied, **self.fixed}
 
-    def named(self) -> dict[str, LossConfig]:
+    def named(self) -> dict[str, Config]:
         """The baseline and the plans, complete."""
         return {
             "baseline": self._named("baseline", self.baseline),
             **{name: self._named(f"plans.{name}", knobs) for name, knobs in (self.plans or {}).items()},
         }
 
-    def _named(self, label: str, knobs: Mapping[str, Any]) -> LossConfig:
+    def _named(self, label: str, knobs: Mapping[str, Any]) -> Config:
         try:
-            return LossConfig.from_knobs({**self.fixed, **knobs})
+            return self.vocabulary.config({**self.fixed, **knobs})
         except InputError as error:
             raise InputError(f"{label}: {error}") from None
 
     def exists(self, name: str, chosen: Mapping[str, Any]) -> bool:
         """Whether a searched knob exists under the choices made so far; a choice that nobody makes is implied."""
-        when = KNOBS[name].when
+        when = self.vocabulary.knobs[name].when
         return when is None or (when[0] not in self.knobs and when[0] not in chosen) or chosen.get(when[0]) == when[1]
 
-    def searched(self, config: LossConfig) -> dict[str, Any]:
+    def searched(self, config: Config) -> dict[str, Any]:
         """The searched knobs of a complete config, in the order in which they are suggested."""
-        values = {name: getattr(config, name) for name in KNOBS}
+        values = {name: config.value(name) for name in self.vocabulary.knobs}
         return {name: values[name] for name in self.order() if self.exists(name, values)}
 
     def order(self) -> list[str]:
-        """Searched knobs: those that decide whether others exist come first, as KNOBS has them."""
-        return [name for name in KNOBS if name in self.knobs]
+        """Searched knobs: those that decide whether others exist come first, as the vocabulary has them."""
+        return [name for name in self.vocabulary.knobs if name in self.knobs]
 
-    def overrides(self, config: LossConfig) -> dict[str, Any]:
+    def overrides(self, config: Config) -> dict[str, Any]:
         """Knobs of a named config that are not searched here and differ from what the trials have."""
-        common = LossConfig.from_knobs(self.base())
-        return {n: v for n, v in config.knobs().items() if n not in self.knobs and v != getattr(common, n)}
+        common = {**self.vocabulary.defaults, **implied(self.vocabulary.knobs, self.base())}
+        return {n: v for n, v in config.knobs().items() if n not in self.knobs and v != common.get(n)}
 
-    def config(self, params: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> LossConfig:
+    def config(self, params: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> Config:
         """The complete config of a trial."""
         base = {n: v for n, v in self.base().items() if n not in (overrides or {})}
-        return LossConfig.from_knobs({**base, **params, **(overrides or {})})
+        return self.vocabulary.config({**base, **params, **(overrides or {})})
 
     def at_edge(self, params: Mapping[str, Any], share: float = 0.02) -> list[str]:
         """Searched numbers that lie within `share` of an end of their range, on the scale that is searched."""

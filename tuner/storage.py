@@ -20,9 +20,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from trainer.config import KNOBS
 from tuner.errors import InputError, unknown
-from tuner.spec import Range
+from tuner.spec import Range, Spec
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -94,19 +93,19 @@ def load_study(storage: BaseStorage, name: str) -> optuna.Study:
     return optuna.load_study(study_name=name, storage=storage)
 
 
-def distribution(name: str, rng: Range) -> BaseDistribution:
-    """The Optuna distribution of a searched knob."""
+def distribution(rng: Range, *, whole: bool = False) -> BaseDistribution:
+    """The Optuna distribution of a searched knob; whole: of whole numbers only."""
     if rng.choices is not None:
         return CategoricalDistribution(rng.choices)
     assert rng.low is not None and rng.high is not None
-    if KNOBS[name].kind == "int":
+    if whole:
         return IntDistribution(int(rng.low), int(rng.high), log=rng.log)
     return FloatDistribution(rng.low, rng.high, log=rng.log)
 
 
-def suggest(trial: Trial, name: str, rng: Range) -> Any:
+def suggest(trial: Trial, name: str, spec: Spec) -> Any:
     """Ask the sampler for one knob."""
-    found = distribution(name, rng)
+    found = distribution(spec.knobs[name], whole=spec.vocabulary.knobs[name].kind == "int")
     if isinstance(found, CategoricalDistribution):
         return trial.suggest_categorical(name, found.choices)
     if isinstance(found, IntDistribution):

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from trainer.config import BUILT_IN
 from trainer.errors import InputError, unknown
 from tuner import yaml
 from tuner.spec import Range, Spec
@@ -65,11 +66,9 @@ def recommended_plans() -> dict[str, dict[str, Any]]:
 
 def schema() -> dict[str, Any]:
     """JSON Schema of a study file, for editors."""
-    from trainer.config import KNOBS
-
     found = Spec.model_json_schema()
     ranges = found["properties"]["knobs"].pop("additionalProperties")
-    found["properties"]["knobs"] |= {"properties": dict.fromkeys(KNOBS, ranges), "additionalProperties": False}
+    found["properties"]["knobs"] |= {"properties": dict.fromkeys(BUILT_IN.knobs, ranges), "additionalProperties": False}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from trainer.config import LossConfig
+from trainer.config import BUILT_IN
+from trainer.knobs import Config
 from tuner import storage
+from tuner.spec import Spec
 from tuner.study import Study
 
 _NAMES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
@@ -92,20 +94,30 @@ def reason(trial: FrozenTrial) -> str:
     return str(trial.user_attrs.get("result", {}).get("reason", ""))
 
 
-def title(number: int, config: LossConfig, plan: str | None = None) -> str:
+def title(number: int, knobs: Mapping[str, Any], plan: str | None = None) -> str:
     """A short name for what differs between trials: `#12 w=0.031 smooth_l1 gate=0.01 focal=1.2`."""
-    parts = [f"#{number}", f"w={config.encoder_loss_weight:.3g}", config.reconstruction_loss]
-    parts.append(f"gate={config.gate_reg_weight:.2g}")
-    if config.focal_gamma > 0:
-        parts.append(f"focal={config.focal_gamma:.2g}")
-    if config.weighting != "fixed":
-        parts.append(config.weighting + (f"={config.warmup_epochs}" if config.weighting == "warmup" else ""))
-    return " ".join(parts) + (f" ({plan})" if plan else "")
+    parts = [part for name, value in knobs.items() if (part := _brief(name, value))]
+    return " ".join([f"#{number}", *parts]) + (f" ({plan})" if plan else "")
 
 
-def config_of(trial: FrozenTrial) -> LossConfig:
+_SHORT = {"encoder_loss_weight": "w", "gate_reg_weight": "gate", "focal_gamma": "focal", "warmup_epochs": "warmup"}
+_ALWAYS = ("encoder_loss_weight", "reconstruction_loss", "gate_reg_weight", "warmup_epochs")
+"""Shown even where they are as usual."""
+_SAID_BY_ANOTHER = (("weighting", "warmup"), ("classification_loss", "focal"))
+_SELF_EXPLAINING = ("reconstruction_loss", "weighting")
+
+
+def _brief(name: str, value: Any) -> str:
+    """One knob in a few characters; nothing where it is as usual or another knob says it."""
+    if (name, value) in _SAID_BY_ANOTHER or (name not in _ALWAYS and BUILT_IN.defaults.get(name) == value):
+        return ""
+    shown = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return shown if name in _SELF_EXPLAINING else f"{_SHORT.get(name, name)}={shown}"
+
+
+def config_of(spec: Spec, trial: FrozenTrial) -> Config:
     """The complete config of a trial that has started."""
-    return LossConfig.from_knobs(trial.user_attrs["config"])
+    return spec.vocabulary.config(trial.user_attrs["config"])
 
 
 def curve(trial: FrozenTrial, metric: str) -> list[float]:

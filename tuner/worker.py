@@ -16,9 +16,9 @@ from optuna.exceptions import StorageInternalError
 from optuna.trial import Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from trainer.config import LossConfig
+from trainer.knobs import Config
+from trainer.metrics import EpochReport
 from trainer.objective import Objective
-from trainer.report import EpochReport
 from trainer.tensors import TensorData, to_tensors
 from trainer.train import Result, train
 from tuner import device as devices
@@ -50,7 +50,7 @@ class Running:
     """A claimed trial while it trains."""
 
     trial: Trial
-    config: LossConfig
+    config: Config
     run_id: str
     reported: int = 0
     """last epoch that was reported before the trial was interrupted"""
@@ -150,7 +150,7 @@ class Worker:
         overrides = trial.user_attrs.get("overrides", {})
         for name in spec.order():
             if spec.exists(name, {**overrides, **params}):
-                params[name] = storage.suggest(trial, name, spec.knobs[name])
+                params[name] = storage.suggest(trial, name, spec)
         config = spec.config(params, overrides)
         previous = trial.user_attrs.get("run_id")
         if previous:
@@ -159,7 +159,7 @@ class Worker:
         plan = {"plan": trial.user_attrs["plan"]} if "plan" in trial.user_attrs else {}
         tags = {**self.tags, "trial": str(trial.number), **plan}
         run_id = self.tracker.start_trial(
-            self.study.runs, title(trial.number, config, trial.user_attrs.get("plan")), config.knobs(), tags
+            self.study.runs, title(trial.number, config.knobs(), trial.user_attrs.get("plan")), config.knobs(), tags
         )
         trial.set_user_attr("run_id", run_id)
         trial.set_user_attr("config", config.knobs())
@@ -299,9 +299,9 @@ def _short(value: float) -> float | None:
     return float(f"{value:.5g}") if math.isfinite(value) else None
 
 
-def line(number: int, config: LossConfig, state: str, result: Result, plan: str | None) -> str:
+def line(number: int, config: Config, state: str, result: Result, plan: str | None) -> str:
     """One line about a finished trial."""
     value = f"{result.best_value:.4f}" if math.isfinite(result.best_value) else "-"
-    return f"{title(number, config, plan)}: {state} {value} after {result.epochs} epochs" + (
+    return f"{title(number, config.knobs(), plan)}: {state} {value} after {result.epochs} epochs" + (
         f" ({result.reason})" if result.state == "diverged" else ""
     )

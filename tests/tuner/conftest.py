@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.report import EpochReport
+from trainer.metrics import EpochReport
 from trainer.train import Result
 from tuner import storage, study_file, worker
 from tuner.study import Place, create_study

@@ -9,6 +9,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 from PIL import Image
 
+from trainer.config import KNOBS
 from trainer.objective import Objective
 from trainer.registry import load
 from tuner import plots, storage, study_file
@@ -55,7 +56,7 @@ def make(folder, values, *, objective="val/weighted_f1", knobs=None, params=None
                 state=TrialState.COMPLETE if done else TrialState.PRUNED,
                 value=value if done else None,
                 params=own,
-                distributions={name: storage.distribution(name, spec.knobs[name]) for name in own},
+                distributions={name: storage.distribution(spec.knobs[name]) for name in own},
                 intermediate_values=dict(enumerate(curve, 1)),
                 user_attrs=attrs,
             )
@@ -321,7 +322,7 @@ def test_pruned_at_tells_diverged_trials_apart(tmp_path):
     ],
 )
 def test_ticks_are_round_and_inside_the_range(name, rng, expected):
-    assert ticks(name, rng) == pytest.approx(expected)
+    assert ticks(rng, KNOBS[name].kind == "int") == pytest.approx(expected)
 
 
 def test_importing_the_plots_loads_no_heavy_library():

@@ -221,11 +221,7 @@ def test_unknown_study_lists_those_there_are(study):
 
 
 def test_distributions():
-    assert storage.distribution("gate_reg_weight", Range(low=0, high=1)) == FloatDistribution(0, 1)
-    assert storage.distribution("gate_reg_weight", Range(low=0.1, high=1, log=True)) == FloatDistribution(
-        0.1, 1, log=True
-    )
-    assert storage.distribution("warmup_epochs", Range(low=1, high=9)) == IntDistribution(1, 9)
-    assert storage.distribution("weighting", Range(choices=["fixed", "dwa"])) == CategoricalDistribution(
-        ("fixed", "dwa")
-    )
+    assert storage.distribution(Range(low=0, high=1)) == FloatDistribution(0, 1)
+    assert storage.distribution(Range(low=0.1, high=1, log=True)) == FloatDistribution(0.1, 1, log=True)
+    assert storage.distribution(Range(low=1, high=9), whole=True) == IntDistribution(1, 9)
+    assert storage.distribution(Range(choices=["fixed", "dwa"])) == CategoricalDistribution(("fixed", "dwa"))

@@ -139,7 +139,7 @@ def test_title_names_what_differs():
     from trainer.config import LossConfig
 
     config = LossConfig(encoder_loss_weight=0.0312, reconstruction_loss="l1", weighting="warmup", warmup_epochs=3)
-    assert title(7, config, "mine") == "#7 w=0.0312 l1 gate=0.01 warmup=3 (mine)"
+    assert title(7, config.knobs(), "mine") == "#7 w=0.0312 l1 gate=0.01 warmup=3 (mine)"
 
 
 def test_logistic_regression_on_the_embedded_data():

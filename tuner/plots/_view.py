@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trainer.config import KNOBS
 from trainer.objective import Objective
 
 if TYPE_CHECKING:
@@ -99,6 +98,10 @@ class View:
         reported = [v for v in trial.intermediate_values.values() if math.isfinite(v)]
         return (max if self.maximize else min)(reported, default=math.nan)
 
+    def ticks(self, name: str) -> list[float]:
+        """A few round values in the range of a searched number."""
+        return ticks(self.spec.knobs[name], self.spec.vocabulary.knobs[name].kind == "int")
+
     def words(self, metric: str | None = None) -> str:
         """A metric in plain words; the objective by default."""
         metric = metric or self.objective.metric
@@ -185,13 +188,12 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def ticks(name: str, rng: Range) -> list[float]:
-    """A few round values in a number's range, on the scale on which it is searched."""
+def ticks(rng: Range, whole: bool) -> list[float]:
+    """A few round values in a number's range, on the scale on which it is searched; whole: of whole numbers."""
     from matplotlib.ticker import MaxNLocator
 
     assert rng.low is not None and rng.high is not None
     if not rng.log:
-        whole = KNOBS[name].kind == "int"
         found = MaxNLocator(5, steps=[1, 2, 5, 10], integer=whole).tick_values(rng.low, rng.high)
         slack = 1e-9 * (rng.high - rng.low)
         return [float(v) for v in found if rng.low - slack <= v <= rng.high + slack]

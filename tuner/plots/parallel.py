@@ -6,7 +6,7 @@ import math
 import random
 from typing import TYPE_CHECKING, Any
 
-from tuner.plots._view import BASELINE, BEST, INK, Style, View, figure, headline, key, number, stroke, ticks
+from tuner.plots._view import BASELINE, BEST, INK, Style, View, figure, headline, key, number, stroke
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +78,7 @@ def _axes(ax: Axes, view: View, knobs: list[str], worst: float, best: float) -> 
         marks = (
             [(scaled(rng, c), c) for c in rng.choices]
             if rng.choices
-            else [(scaled(rng, v), number(v)) for v in ticks(name, rng)]
+            else [(scaled(rng, v), number(v)) for v in view.ticks(name)]
         )
         if any(name not in t.params for t in view.done):
             marks.append((MISSING, "n/a"))

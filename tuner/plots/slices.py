@@ -6,7 +6,6 @@ import math
 import random
 from typing import TYPE_CHECKING, Any
 
-from trainer.config import KNOBS
 from tuner.plots._view import (
     BEST,
     DONE,
@@ -22,7 +21,6 @@ from tuner.plots._view import (
     noise,
     number,
     stroke,
-    ticks,
     tidy,
 )
 
@@ -109,12 +107,12 @@ def _panel(
             markeredgecolor="white",
             zorder=4,
         )
-    when = KNOBS[name].when
+    when = view.spec.vocabulary.knobs[name].when
     # A choice that is not searched applies to every trial and needs no mention.
     note = f"\n(with {when[0]} = {when[1]})" if when and when[0] in view.spec.knobs else ""
     tidy(ax, name + note, view.words())
     ax.set_ylim(*limits)
-    _scale(ax, name, rng)
+    _scale(ax, rng, [] if rng.choices else view.ticks(name))
 
 
 def _jitter(seed: int) -> float:
@@ -128,7 +126,7 @@ def _positions(rng: Range) -> Any:
     return lambda value, shift: order.get(value, -1) + shift
 
 
-def _scale(ax: Axes, name: str, rng: Range) -> None:
+def _scale(ax: Axes, rng: Range, ticks: list[float]) -> None:
     """Ticks and limits of the range that is searched, whichever part of it has trials."""
     if rng.choices is not None:
         crowded = sum(map(len, rng.choices)) > 22
@@ -145,5 +143,5 @@ def _scale(ax: Axes, name: str, rng: Range) -> None:
     else:
         edge = 0.05 * (rng.high - rng.low)
         ax.set_xlim(rng.low - edge, rng.high + edge)
-    ax.set_xticks(ticks(name, rng), [number(v) for v in ticks(name, rng)])
+    ax.set_xticks(ticks, [number(v) for v in ticks])
     ax.set_xticks([], minor=True)

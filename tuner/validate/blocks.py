@@ -14,7 +14,7 @@ import optuna
 from optuna.samplers import RandomSampler
 from optuna.trial import Trial, TrialState
 
-from trainer.config import LossConfig
+from trainer.knobs import Config
 from tuner import storage
 from tuner.errors import InputError
 from tuner.spec import Spec
@@ -35,7 +35,7 @@ class Plan:
 
     spec: Spec
     """data, model and training; its knobs play no part"""
-    arms: dict[str, LossConfig]
+    arms: dict[str, Config]
     """the baseline first; the null arm is added to every block"""
     primary: str
     margin: float
@@ -67,8 +67,9 @@ class Plan:
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Plan:
         """The inverse of `as_data`."""
-        arms = {name: LossConfig.from_knobs(knobs) for name, knobs in data["arms"].items()}
-        return cls(**{**data, "spec": parse(data["spec"]), "arms": arms})
+        spec = parse(data["spec"])
+        arms = {name: spec.vocabulary.config(knobs) for name, knobs in data["arms"].items()}
+        return cls(**{**data, "spec": spec, "arms": arms})
 
     @property
     def candidates(self) -> list[str]:
@@ -184,7 +185,7 @@ def run_block(plan: Plan, trial: Trial, device: str, reported: int = 0) -> dict[
     rare_names = [f"test_f1/{data.label_names[i]}" for i in rare]
     total = plan.spec.training.epochs * 2
 
-    def run(configs: list[LossConfig], noise: int) -> list[dict[str, Any]]:
+    def run(configs: list[Config], noise: int) -> list[dict[str, Any]]:
         def report(reports: list[Any]) -> tuple[()]:
             leave_if_asked()
             epoch = reports[0].epoch + noise * plan.spec.training.epochs

@@ -7,9 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, model_validator
 
-from trainer.config import LossConfig
+from trainer.config import BUILT_IN
+from trainer.knobs import Config, Vocabulary
 from tuner import study_file, yaml
 from tuner.errors import InputError, unknown
 from tuner.spec import Section
@@ -78,8 +79,12 @@ class Recommendation(Section):
     factorial: Factorial | None = None
     claims: list[Claim] = Field(default_factory=list)
 
+    _vocabulary: Vocabulary = PrivateAttr(default=BUILT_IN)
+
     @model_validator(mode="after")
-    def _check(self) -> Recommendation:
+    def _check(self, info: ValidationInfo) -> Recommendation:
+        if info.context:
+            self._vocabulary = info.context["vocabulary"]
         if not is_metric(self.primary):
             raise InputError(f"primary: {unknown('metric', self.primary, METRICS)}")
         self._check_names()
@@ -111,35 +116,38 @@ class Recommendation(Section):
             if name in self.plans and name in self.arms:
                 raise InputError(f"{name}: there is a plan and an arm of this name")
 
-    def doses(self) -> dict[str, tuple[float, LossConfig]]:
+    def doses(self) -> dict[str, tuple[float, Config]]:
         """Arms of the dose-response by name, with dose and config; an arm that is there already keeps its name."""
         if self.dose_response is None:
             return {}
         there = self.configs()
         found = {}
         for value in self.dose_response.values:
-            config = LossConfig.from_knobs({**self.baseline, self.dose_response.knob: value})
+            config = self._vocabulary.config({**self.baseline, self.dose_response.knob: value})
             name = next((n for n, c in there.items() if c == config), f"{self.dose_response.knob}={value:g}")
             found[name] = (value, config)
         return found
 
-    def configs(self) -> dict[str, LossConfig]:
+    def configs(self) -> dict[str, Config]:
         """Every configuration by name, the baseline first."""
         found = {}
         for name, knobs in {"baseline": self.baseline, **self.plans, **self.arms}.items():
             try:
-                found[name] = LossConfig.from_knobs(knobs)
+                found[name] = self._vocabulary.config(knobs)
             except InputError as error:
                 raise InputError(f"{name}: {error}") from None
         return found
 
 
-def load(path: Path | None = None) -> Recommendation:
-    """Read a recommendation; by default the one that is shipped. Raises InputError with file and line."""
+def load(path: Path | None = None, vocabulary: Vocabulary = BUILT_IN) -> Recommendation:
+    """Read a recommendation; by default the one that is shipped. Raises InputError with file and line.
+
+    vocabulary: of what is trained, whose knobs the configurations are made of.
+    """
     path = path or study_file.folder() / f"{study_file.RECOMMENDATION}.yaml"
     document = yaml.read(path, "recommendation")
     try:
-        return Recommendation.model_validate(document.data)
+        return Recommendation.model_validate(document.data, context={"vocabulary": vocabulary})
     except ValidationError as error:
         raise InputError(study_file.explain(error, document, _fields, _mentioned)) from None
 
@@ -162,11 +170,11 @@ def _mentioned(text: str, data: dict[str, Any]) -> tuple[int | str, ...]:
     return loc if knob is None else (*loc, knob)
 
 
-def config_file(path: Path) -> LossConfig:
+def config_file(path: Path, vocabulary: Vocabulary = BUILT_IN) -> Config:
     """A flat YAML (or JSON) mapping from knob to value, as `export` writes it; `provenance` is left aside."""
     knobs: dict[str, Any] = dict(yaml.read(path, "config file").data)
     knobs.pop("provenance", None)
     try:
-        return LossConfig.from_knobs(knobs)
+        return vocabulary.config(knobs)
     except (InputError, TypeError) as error:
         raise InputError(f"config file {path}: {error}") from None

@@ -13,7 +13,7 @@ from typing import Any
 from optuna.trial import TrialState
 from rich.console import Console
 
-from trainer.config import LossConfig
+from trainer.knobs import Config
 from tuner import device as devices
 from tuner import provenance, storage, study_file
 from tuner.errors import InputError, RunError, unknown
@@ -143,7 +143,7 @@ def make_plan(
     return plan
 
 
-def _spec(place: Place, study: str | None) -> tuple[Spec, LossConfig | None]:
+def _spec(place: Place, study: str | None) -> tuple[Spec, Config | None]:
     """The spec to train with, and the best config where the study is a search that has one."""
     if study is None or not exists(place, study):
         return study_file.load(study or "quickstart"), None
@@ -151,7 +151,7 @@ def _spec(place: Place, study: str | None) -> tuple[Spec, LossConfig | None]:
     best = best_trial(opened)
     if best is None:
         raise InputError(f"study {study!r} has no completed trial to validate; see: tuner status {study}")
-    return opened.spec, config_of(best)
+    return opened.spec, config_of(opened.spec, best)
 
 
 def _canonical(name: str) -> str:
@@ -168,7 +168,7 @@ def _labels(baseline: str, candidate: str) -> tuple[str, str]:
     return short if short[0] != short[1] and recommendation.NULL not in short else (baseline, candidate)
 
 
-def _config(place: Place, study: str | None, name: str, named: dict[str, LossConfig]) -> LossConfig:
+def _config(place: Place, study: str | None, name: str, named: dict[str, Config]) -> Config:
     """An arm by name, trial:N or file."""
     if _canonical(name) in named:
         return named[_canonical(name)]
@@ -176,10 +176,11 @@ def _config(place: Place, study: str | None, name: str, named: dict[str, LossCon
         if study is None:
             raise InputError(f"{name} needs the study that it is of: tuner validate STUDY ... {name}")
         number = name.removeprefix("trial:")
-        found = {str(t.number): t for t in storage.trials(open_study(place, study).optuna) if "config" in t.user_attrs}
+        opened = open_study(place, study)
+        found = {str(t.number): t for t in storage.trials(opened.optuna) if "config" in t.user_attrs}
         if number not in found:
             raise InputError(f"study {study!r} has no trial {number!r} that was started; there are {len(found)}")
-        return config_of(found[number])
+        return config_of(opened.spec, found[number])
     if name.endswith((".yaml", ".yml", ".json")) or "/" in name:
         return recommendation.config_file(Path(name))
     raise InputError(f"{unknown('plan', name, [*named, 'original'])} (or trial:N, or a config file)")

@@ -300,7 +300,7 @@ def test_a_block_that_crashes_is_an_error_each_time(play, place, tiny):
 
 
 def test_the_best_of_a_study_is_an_arm(play, searched):
-    best = config_of(best_trial(searched))
+    best = config_of(searched.spec, best_trial(searched))
 
     def score(config, seed, noise):
         return no_difference(config, seed, noise) + 0.1 * (config == best)
@@ -337,7 +337,7 @@ def test_trials_and_exported_files_are_arms(play, searched, tmp_path):
     by_file = validate(searched.place, "tiny", baseline="original", candidate=str(file), **common)
     assert comparison(by_number, f"trial:{best.number}")["baseline"] == "baseline"
     arms = by_number["arms"][f"trial:{best.number}"], by_file["arms"]["exported"]
-    assert arms[0]["params"] == arms[1]["params"] == config_of(best).knobs()
+    assert arms[0]["params"] == arms[1]["params"] == best.user_attrs["config"]
     with pytest.raises(InputError, match="same configuration"):
         validate(searched.place, "tiny", baseline=f"trial:{best.number}", candidate=str(file), **common)
     with pytest.raises(InputError, match="no trial '99'"):

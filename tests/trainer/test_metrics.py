@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from trainer.member import StepLog, rate_factor
-from trainer.report import divergence, gradient_metrics, step_metrics
+from trainer.metrics import divergence, gradient_metrics, step_metrics
 
 
 def test_gradient_metrics_by_hand():
