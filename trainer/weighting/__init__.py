@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from trainer.config import LossConfig
 from trainer.registry import load
-from trainer.weighting._base import Weighting
+from trainer.weighting._base import Terms, Weighting
 
-__all__ = ["Weighting", "make"]
+__all__ = ["Terms", "Weighting", "make"]
 
 
-def make(config: LossConfig) -> Weighting:
-    """The strategy that `config.weighting` names."""
-    strategy: Weighting = load(__name__, config.weighting, "weighting").Strategy(config)
+def make(config: LossConfig, terms: Terms | None = None) -> Weighting:
+    """The strategy that `config.weighting` names, over the built-in model's terms or over others."""
+    strategy: Weighting = load(__name__, config.weighting, "weighting").Strategy(config, terms)
     return strategy

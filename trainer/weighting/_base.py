@@ -4,15 +4,36 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from trainer.config import LossConfig
 
-TASKS = ("classification", "reconstruction", "contrastive")
-"""Terms that adaptive strategies balance. Gate regularisation is no task: it keeps its weight under every strategy,
-since a term that can reach 0 by itself would be given an ever larger weight."""
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms that a loss is made of."""
+
+    base: dict[str, float]
+    """each term's weight as configured, in a fixed order; a term of weight 0 takes no part under any strategy"""
+    tasks: tuple[str, ...]
+    """terms that adaptive strategies balance, classification first. A regularisation is no task: it keeps its weight
+    under every strategy, since a term that can reach 0 by itself would be given an ever larger weight"""
+    rising: tuple[str, ...]
+    """tasks whose weight `warmup` raises from 0"""
+
+
+def built_in(config: LossConfig) -> Terms:
+    """The terms of the built-in model."""
+    base = {
+        "classification": 1.0,
+        "reconstruction": config.encoder_loss_weight,
+        "gate": config.gate_reg_weight,
+        "contrastive": config.contrastive_weight,
+    }
+    return Terms(base, ("classification", "reconstruction", "contrastive"), ("reconstruction",))
 
 
 class Weighting(nn.Module):
@@ -22,24 +43,19 @@ class Weighting(nn.Module):
     checkpoint through `state_dict()`: keep it in buffers.
     """
 
-    def __init__(self, config: LossConfig) -> None:
+    def __init__(self, config: LossConfig, terms: Terms | None = None) -> None:
         super().__init__()
         self.config = config
-        self.base: dict[str, float] = {
-            "classification": 1.0,
-            "reconstruction": config.encoder_loss_weight,
-            "gate": config.gate_reg_weight,
-            "contrastive": config.contrastive_weight,
-        }
-        """Weights as configured. A term of weight 0 takes no part in the loss under any strategy."""
+        terms = terms or built_in(config)
+        self.base, self.balanced, self.rising = terms.base, terms.tasks, terms.rising
 
     def active(self, terms: Mapping[str, Tensor]) -> list[str]:
         """The terms that are present and have a weight, in a fixed order."""
-        return [name for name in self.base if name in terms and self.base[name] > 0]
+        return [name for name, weight in self.base.items() if name in terms and weight > 0]
 
     def tasks(self, terms: Mapping[str, Tensor]) -> list[str]:
         """The active terms that an adaptive strategy balances."""
-        return [name for name in self.active(terms) if name in TASKS]
+        return [name for name in self.active(terms) if name in self.balanced]
 
     @abstractmethod
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:

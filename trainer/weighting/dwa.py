@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from trainer.config import LossConfig
-from trainer.weighting._base import TASKS, Weighting
+from trainer.weighting._base import Terms, Weighting
 
 
 class Strategy(Weighting):
@@ -20,13 +20,13 @@ class Strategy(Weighting):
 
     history: Tensor
 
-    def __init__(self, config: LossConfig) -> None:
-        super().__init__(config)
-        self.register_buffer("history", torch.full((2, len(TASKS)), float("nan"), dtype=torch.float64))
+    def __init__(self, config: LossConfig, terms: Terms | None = None) -> None:
+        super().__init__(config, terms)
+        self.register_buffer("history", torch.full((2, len(self.balanced)), float("nan"), dtype=torch.float64))
 
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
         tasks = self.tasks(terms)
-        index = [TASKS.index(name) for name in tasks]
+        index = [self.balanced.index(name) for name in tasks]
         older, newer = self.history[:, index]
         factor = torch.ones_like(newer)
         if not (older.isnan().any() or newer.isnan().any()):
@@ -36,5 +36,5 @@ class Strategy(Weighting):
         return {name: self.base[name] * scale.get(name, 1.0) for name in self.active(terms)}
 
     def end_epoch(self, means: Mapping[str, float]) -> None:
-        newest = torch.tensor([means.get(name, float("nan")) for name in TASKS]).to(self.history)
+        newest = torch.tensor([means.get(name, float("nan")) for name in self.balanced]).to(self.history)
         self.history = torch.stack([self.history[1], newest])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from trainer.config import LossConfig
-from trainer.weighting._base import TASKS, Weighting
+from trainer.weighting._base import Terms, Weighting
 
 
 class Strategy(Weighting):
@@ -21,13 +21,13 @@ class Strategy(Weighting):
 
     means: Tensor
 
-    def __init__(self, config: LossConfig) -> None:
-        super().__init__(config)
-        self.register_buffer("means", torch.full((len(TASKS),), float("nan")))
+    def __init__(self, config: LossConfig, terms: Terms | None = None) -> None:
+        super().__init__(config, terms)
+        self.register_buffer("means", torch.full((len(self.balanced),), float("nan")))
 
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
         tasks = self.tasks(terms)
-        index = [TASKS.index(name) for name in tasks]
+        index = [self.balanced.index(name) for name in tasks]
         now = torch.stack([terms[name].detach() for name in tasks]).to(self.means)
         old = self.means[index]
         momentum = self.config.ema_momentum

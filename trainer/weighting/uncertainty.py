@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.config import LossConfig
-from trainer.weighting._base import TASKS, Weighting
+from trainer.weighting._base import Terms, Weighting
 
 
 class Strategy(Weighting):
@@ -18,13 +18,16 @@ class Strategy(Weighting):
     `exp(s) = L`, whatever the configured weight: that only sets where the balance starts.
     """
 
-    def __init__(self, config: LossConfig) -> None:
-        super().__init__(config)
-        self.log_variance = nn.Parameter(torch.zeros(len(TASKS)))
+    def __init__(self, config: LossConfig, terms: Terms | None = None) -> None:
+        super().__init__(config, terms)
+        self.log_variance = nn.Parameter(torch.zeros(len(self.balanced)))
 
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
         precision = 0.5 * torch.exp(-self.log_variance)
-        return {n: self.base[n] * precision[TASKS.index(n)] if n in TASKS else self.base[n] for n in self.active(terms)}
+        return {
+            n: self.base[n] * precision[self.balanced.index(n)] if n in self.balanced else self.base[n]
+            for n in self.active(terms)
+        }
 
     def penalty(self, terms: Mapping[str, Tensor]) -> Tensor | None:
-        return 0.5 * self.log_variance[[TASKS.index(name) for name in self.tasks(terms)]].sum()
+        return 0.5 * self.log_variance[[self.balanced.index(name) for name in self.tasks(terms)]].sum()

@@ -1,4 +1,4 @@
-"""Warm-up: the encoder weight rises linearly from 0 over the first epochs."""
+"""Warm-up: the encoder weight (another model: that of each task) rises linearly from 0 over the first epochs."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ class Strategy(Weighting):
 
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
         rise = min(1.0, progress / self.config.warmup_epochs)
-        return {n: self.base[n] * (rise if n == "reconstruction" else 1.0) for n in self.active(terms)}
+        return {n: self.base[n] * (rise if n in self.rising else 1.0) for n in self.active(terms)}
