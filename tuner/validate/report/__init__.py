@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tuner.report.document import Document
 from tuner.validate.blocks import Plan
 from tuner.validate.report import sections
-from tuner.validate.report.document import Document
 from tuner.validate.report.strings import LANGUAGES, Words
 
 __all__ = ["LANGUAGES", "markdown", "page", "report", "sentence"]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tuner.report import svg
 from tuner.validate import statistics
 
 DASHES = ("", "7 3", "7 3 2 3", "2 3", "10 3")
@@ -57,19 +58,22 @@ def forest(bars: Sequence[Bar], null: Bar, margin: float, alt: str) -> str:
     rows = [*bars, null]
     limit = reach([*rows], margin)
     bottom = top + row * len(rows) + 10
-    x = _scale(-limit, limit, left, width - right)
-    parts = [_rect(x(-margin), top - 4, x(margin) - x(-margin), bottom - top + 4, "margin")]
-    for tick in _ticks(-limit, limit):
-        parts += [_line(x(tick), top - 4, x(tick), bottom, "grid"), _text(x(tick), bottom + 16, _signed(tick), "soft")]
-    parts.append(_line(x(0), top - 4, x(0), bottom, "axis"))
+    x = svg.Scale(-limit, limit, left, width - right)
+    parts = [svg.rect(x(-margin), top - 4, x(margin) - x(-margin), bottom - top + 4, "margin")]
+    for tick in svg.ticks(-limit, limit):
+        parts += [
+            svg.line(x(tick), top - 4, x(tick), bottom, "grid"),
+            svg.text(x(tick), bottom + 16, svg.signed(tick), "soft"),
+        ]
+    parts.append(svg.line(x(0), top - 4, x(0), bottom, "axis"))
     for i, bar in enumerate(rows):
         y = top + row * i + row / 2 + (6 if bar is null else 0)
         if bar is null:
-            parts.append(_line(8, y - row / 2 - 2, width - 8, y - row / 2 - 2, "axis"))
-        parts.append(_text(left - 14, y + 4, bar.label, "mono", "end"))
+            parts.append(svg.line(8, y - row / 2 - 2, width - 8, y - row / 2 - 2, "axis"))
+        parts.append(svg.text(left - 14, y + 4, bar.label, "mono", "end"))
         parts += _interval(x, bar, y, limit)
-        parts.append(_text(width - right + 14, y + 4, bar.words, bar.tone, "start"))
-    return _svg(width, bottom + 24, parts, alt)
+        parts.append(svg.text(width - right + 14, y + 4, bar.words, bar.tone, "start"))
+    return svg.drawing(width, bottom + 24, parts, alt)
 
 
 def reach(bars: Sequence[Bar], margin: float) -> float:
@@ -92,33 +96,33 @@ def curves(shown: Sequence[Curve], title: str, xlabel: str, *, zero: bool = Fals
     low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
     low, high = (min(low, 0.0), max(high, 0.0)) if zero else (low, high)
     pad = 0.05 * (high - low) or 0.01
-    x = _scale(1, max(n, 2), left, width - right)
-    y = _scale(low - pad, high + pad, height - bottom, top)
-    parts = [_text(left, 16, title, "", "start")]
-    for tick in _ticks(low - pad, high + pad):
-        parts += [_line(left, y(tick), width - right, y(tick), "grid")]
-        parts += [_text(left - 6, y(tick) + 4, _signed(tick) if zero else f"{tick:g}", "soft", "end")]
-    for epoch in sorted({1, *(int(t) for t in _ticks(1, n) if t >= 1 and t == int(t))}):
+    x = svg.Scale(1, max(n, 2), left, width - right)
+    y = svg.Scale(low - pad, high + pad, height - bottom, top)
+    parts = [svg.text(left, 16, title, "", "start")]
+    for tick in svg.ticks(low - pad, high + pad):
+        parts += [svg.line(left, y(tick), width - right, y(tick), "grid")]
+        parts += [svg.text(left - 6, y(tick) + 4, svg.signed(tick) if zero else f"{tick:g}", "soft", "end")]
+    for epoch in sorted({1, *(int(t) for t in svg.ticks(1, n) if t >= 1 and t == int(t))}):
         if epoch == 1 or x(epoch) - x(1) > 22:
-            parts.append(_text(x(epoch), height - bottom + 16, f"{epoch}", "soft"))
-    parts.append(_text((left + width - right) / 2, height - 5, xlabel, "soft"))
-    parts.append(_line(left, height - bottom, width - right, height - bottom, "axis"))
+            parts.append(svg.text(x(epoch), height - bottom + 16, f"{epoch}", "soft"))
+    parts.append(svg.text((left + width - right) / 2, height - 5, xlabel, "soft"))
+    parts.append(svg.line(left, height - bottom, width - right, height - bottom, "axis"))
     if zero:
-        parts.append(_line(left, y(0), width - right, y(0), "axis"))
+        parts.append(svg.line(left, y(0), width - right, y(0), "axis"))
     for c in shown:
         epochs = range(1, len(c.mean) + 1)
         there = [i for i in range(len(c.mean)) if math.isfinite(c.lo[i]) and math.isfinite(c.hi[i])]
         outline = [(x(i + 1), y(c.hi[i])) for i in there] + [(x(i + 1), y(c.lo[i])) for i in reversed(there)]
         points = [(x(e), y(v)) for e, v in zip(epochs, c.mean, strict=True) if math.isfinite(v)]
-        parts.append(f'<polygon points="{_points(outline)}" style="fill:var({c.color})" fill-opacity=".13"/>')
-        parts.append(_polyline(points, c.color, c.dash))
-    return _svg(width, height, parts, title)
+        parts.append(f'<polygon points="{svg.points(outline)}" style="fill:var({c.color})" fill-opacity=".13"/>')
+        parts.append(svg.polyline(points, c.color, c.dash))
+    return svg.drawing(width, height, parts, title)
 
 
 def legend(shown: Sequence[Curve]) -> str:
     """What the lines are."""
     keys = [
-        f'<span><svg viewBox="0 0 30 10" aria-hidden="true">{_polyline([(0, 5), (30, 5)], c.color, c.dash)}</svg>'
+        f'<span><svg viewBox="0 0 30 10" aria-hidden="true">{svg.polyline([(0, 5), (30, 5)], c.color, c.dash)}</svg>'
         f"{html.escape(c.label)}</span>"
         for c in shown
     ]
@@ -139,116 +143,53 @@ def doses(
     def at(dose: float) -> float:
         return x(math.log10(dose) if dose > 0 else nought)
 
-    x = _scale(start - 0.04 * room, last + 0.04 * room, left, width - right)
+    x = svg.Scale(start - 0.04 * room, last + 0.04 * room, left, width - right)
     bars = [bar for _, bar in points]
     limit = reach(bars, margin)
     ends = [min(max(e, -limit), limit) for b in bars for e in (b.lo, b.hi)] + [-margin * 1.5, margin * 1.5]
-    y = _scale(min(ends) * 1.06, max(ends) * 1.06, height - bottom, top)
-    parts = [_rect(left, min(y(0), y(-sign * margin)), width - right - left, abs(y(margin) - y(0)), "margin")]
-    for tick in _ticks(min(ends), max(ends)):
-        parts += [_line(left, y(tick), width - right, y(tick), "grid")]
-        parts += [_text(left - 6, y(tick) + 4, _signed(tick), "soft", "end")]
-    parts += [_line(left, y(0), width - right, y(0), "axis"), _text(left, 14, ylabel, "", "start")]
-    parts += [_line(left, height - bottom, width - right, height - bottom, "axis")]
+    y = svg.Scale(min(ends) * 1.06, max(ends) * 1.06, height - bottom, top)
+    parts = [svg.rect(left, min(y(0), y(-sign * margin)), width - right - left, abs(y(margin) - y(0)), "margin")]
+    for tick in svg.ticks(min(ends), max(ends)):
+        parts += [svg.line(left, y(tick), width - right, y(tick), "grid")]
+        parts += [svg.text(left - 6, y(tick) + 4, svg.signed(tick), "soft", "end")]
+    parts += [svg.line(left, y(0), width - right, y(0), "axis"), svg.text(left, 14, ylabel, "", "start")]
+    parts += [svg.line(left, height - bottom, width - right, height - bottom, "axis")]
     if start < first:
         gap = (at(0) + at(10**first)) / 2
         for offset in (-3, 3):
-            parts.append(_line(gap + offset - 3, height - bottom + 5, gap + offset + 3, height - bottom - 5, "axis"))
+            parts.append(svg.line(gap + offset - 3, height - bottom + 5, gap + offset + 3, height - bottom - 5, "axis"))
     for mark in marks:
-        parts.append(_line(at(mark), top, at(mark), height - bottom, "mark"))
+        parts.append(svg.line(at(mark), top, at(mark), height - bottom, "mark"))
     taken: list[float] = []
     # The marked doses are labelled whatever happens, the others where there is room.
     for dose in [*marks, *(d for d, _ in points if d not in marks)]:
         label = 7.0 * len(f"{dose:g}") / 2 + 4
         if dose in marks or all(abs(at(dose) - other) > label + 14 for other in taken):
             taken.append(at(dose))
-            parts.append(_text(at(dose), height - bottom + 17, f"{dose:g}", "" if dose in marks else "soft"))
-    parts.append(_text((left + width - right) / 2, height - 7, xlabel, "soft"))
+            parts.append(svg.text(at(dose), height - bottom + 17, f"{dose:g}", "" if dose in marks else "soft"))
+    parts.append(svg.text((left + width - right) / 2, height - 7, xlabel, "soft"))
     for dose, bar in points:
         low, high = (min(max(end, -limit), limit) for end in (bar.lo, bar.hi))
         color = f' style="stroke:var({bar.tone});fill:var({bar.tone})"'
-        parts.append(_stroke(at(dose), y(low), at(dose), y(high), color))
+        parts.append(svg.stroke(at(dose), y(low), at(dose), y(high), color))
         if abs(bar.value) <= limit:
             parts.append(f'<circle cx="{at(dose):.1f}" cy="{y(bar.value):.1f}" r="4.5"{color}/>')
         for end, shown, direction in ((bar.lo, low, 1), (bar.hi, high, -1)):
             if abs(end) > limit:
-                parts.append(_arrow([(at(dose) - 5, y(shown) - 7 * direction), (at(dose) + 5, y(shown) - 7 * direction),
-                                     (at(dose), y(shown))], color))  # fmt: skip
-    return _svg(width, height, parts, xlabel)
+                base = y(shown) - 7 * direction
+                corners = [(at(dose) - 5, base), (at(dose) + 5, base), (at(dose), y(shown))]
+                parts.append(svg.polygon(corners, color))
+    return svg.drawing(width, height, parts, xlabel)
 
 
-def _interval(x: _scale, bar: Bar, y: float, limit: float) -> list[str]:
+def _interval(x: svg.Scale, bar: Bar, y: float, limit: float) -> list[str]:
     low, high = max(bar.lo, -limit), min(bar.hi, limit)
     color = f' style="stroke:var(--{bar.tone});fill:var(--{bar.tone})"'
-    parts = [] if low > high else [_stroke(x(low), y, x(high), y, color)]
+    parts = [] if low > high else [svg.stroke(x(low), y, x(high), y, color)]
     if abs(bar.value) <= limit:
         parts.append(f'<rect x="{x(bar.value) - 4:.1f}" y="{y - 4:.1f}" width="8" height="8"{color}/>')
     if bar.lo < -limit:
-        parts.append(_arrow([(x(-limit) + 7, y - 5), (x(-limit) + 7, y + 5), (x(-limit), y)], color))
+        parts.append(svg.polygon([(x(-limit) + 7, y - 5), (x(-limit) + 7, y + 5), (x(-limit), y)], color))
     if bar.hi > limit:
-        parts.append(_arrow([(x(limit) - 7, y - 5), (x(limit) - 7, y + 5), (x(limit), y)], color))
+        parts.append(svg.polygon([(x(limit) - 7, y - 5), (x(limit) - 7, y + 5), (x(limit), y)], color))
     return parts
-
-
-class _scale:
-    """From data to pixels."""
-
-    def __init__(self, low: float, high: float, start: float, stop: float) -> None:
-        self.low, self.start, self.step = low, start, (stop - start) / (high - low)
-
-    def __call__(self, value: float) -> float:
-        return self.start + (value - self.low) * self.step
-
-
-def _ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round values within the ends."""
-    span = high - low
-    if not span > 0:
-        return [low]
-    power = 10.0 ** math.floor(math.log10(span / most))
-    step = next(power * m for m in (1, 2, 5, 10) if span / (power * m) <= most)
-    return [round(i * step, 10) for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
-
-
-def _signed(value: float) -> str:
-    return f"{value:+g}" if value else "0"
-
-
-def _svg(width: float, height: float, parts: Sequence[str], alt: str) -> str:
-    label = html.escape(alt, quote=True)
-    inner = "".join(parts)
-    return f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{label}">{inner}</svg>'
-
-
-def _text(x: float, y: float, text: str, kind: str, anchor: str = "middle") -> str:
-    style = f' style="fill:var(--{kind})"' if kind in _TONES else ""
-    kind = f' class="{kind}"' if kind and not style else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{kind}{style}>{html.escape(text)}</text>'
-
-
-_TONES = ("good", "bad", "same", "open", "more", "null")
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{kind}"/>'
-
-
-def _stroke(x1: float, y1: float, x2: float, y2: float, color: str) -> str:
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke-width="2.2"{color}/>'
-
-
-def _rect(x: float, y: float, width: float, height: float, kind: str) -> str:
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" class="{kind}"/>'
-
-
-def _polyline(points: Sequence[tuple[float, float]], color: str, dash: str) -> str:
-    dashes = f' stroke-dasharray="{dash}"' if dash else ""
-    return f'<polyline points="{_points(points)}" fill="none" style="stroke:var({color})" stroke-width="2"{dashes}/>'
-
-
-def _arrow(points: Sequence[tuple[float, float]], color: str) -> str:
-    return f'<polygon points="{_points(points)}"{color}/>'
-
-
-def _points(points: Sequence[tuple[float, float]]) -> str:
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)

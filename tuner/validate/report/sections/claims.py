@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tuner.validate.report.document import Badge, Block, Heading, Table, Text
+from tuner.report.document import Badge, Block, Heading, Table, Text
 from tuner.validate.report.numbers import percent, percents
 from tuner.validate.report.sections.source import Source, claim_verdict, epoch_of
 

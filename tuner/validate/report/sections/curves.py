@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tuner.report.document import Block, Figure, Heading
 from tuner.validate.recommendation import NULL
 from tuner.validate.report import figures
-from tuner.validate.report.document import Block, Figure, Heading
 from tuner.validate.report.sections.source import Source, runs_of
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tuner.validate.report.document import Badge, Block, Heading, Table, Text
+from tuner.report.document import Badge, Block, Heading, Table, Text
 from tuner.validate.report.numbers import interval, signed
 from tuner.validate.report.sections.source import Source, in_words
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tuner.report.document import Badge, Block, Figure, Heading, Table, Text
 from tuner.validate.recommendation import NULL
 from tuner.validate.report import figures
-from tuner.validate.report.document import Badge, Block, Figure, Heading, Table, Text
 from tuner.validate.report.numbers import ends, interval, p_value, signed
 from tuner.validate.report.sections.source import TONES, Source
 

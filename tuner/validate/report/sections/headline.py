@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from tuner.validate.report.document import Block, Text
+from tuner.report.document import Block, Text
 from tuner.validate.report.numbers import ends, signed
 from tuner.validate.report.sections.source import Source, claim_verdict
 from tuner.validate.report.strings import Words

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuner import provenance
-from tuner.validate.report.document import Badge, Block, Code, Heading, Items, Table, Text
+from tuner.report.document import Badge, Block, Code, Heading, Items, Table, Text
 from tuner.validate.report.sections.source import Source
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from tuner.report.document import Badge
 from tuner.validate import measures
 from tuner.validate.blocks import Plan
 from tuner.validate.recommendation import NULL
-from tuner.validate.report.document import Badge
 from tuner.validate.report.numbers import ends
 from tuner.validate.report.strings import Words
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tuner.validate.report.document import Badge, Block, Heading, Table, Text
+from tuner.report.document import Badge, Block, Heading, Table, Text
 from tuner.validate.report.numbers import percent, percents
 from tuner.validate.report.sections.source import AT, Source, claim_verdict, epoch_of, runs_of
 from tuner.validate.report.strings import METRICS
