@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from traceback import format_exc
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -18,7 +19,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from tuner.cli import app
     from tuner.errors import InputError, RunError
     from tuner.interrupt import Interrupted
-
     try:
         app(args=arguments, prog_name="tuner")
     except InputError as error:
@@ -31,17 +31,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _leave("interrupted", 130)
     except Exception as error:
         # Databases fail in many classes; naming them here would mean importing all of them for `--help`.
-        if type(error).__module__.partition(".")[0] in ("optuna", "sqlalchemy", "sqlite3", "mlflow"):
+        if type(error).__module__.partition(".")[0] in ("optuna", "sqlalchemy", "sqlite3", "mlflow", "grpc"):
             cause = getattr(error, "orig", None) or error.__cause__ or error
             cause = getattr(cause, "orig", None) or cause
             _leave(
                 f"error: the storage failed: {str(cause).splitlines()[0]}. Nothing is lost; start again to resume", 1
             )
-        raise
+        _leave(format_exc(), 1)
 
 
 def _leave(message: str, code: int) -> None:
-    print(message, file=sys.stderr)
+    from tuner.masking import masked
+
+    print(masked(message), file=sys.stderr)
     sys.exit(code)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from tuner import device as devices
-from tuner import progress, storage, study_file
+from tuner import names, progress, storage, study_file
 from tuner.errors import InputError, RunError
 from tuner.finish import finish, finished
 from tuner.launch import local
@@ -37,9 +37,9 @@ def run(
     device = devices.resolve(device)
     if workers is not None and workers < 1:
         raise InputError(f"--workers must be at least 1; found {workers}")
+    label = names.check(name or study_file.find(study or "quickstart").stem)
     place.prepare()
     count = workers or devices.default_workers(device)
-    label = name or study_file.find(study or "quickstart").stem
     # A new study takes seconds to make, most of them for MLflow's database; workers load their libraries meanwhile.
     processes = [] if exists(place, label) else local.start(label, place, count, device)
     try:

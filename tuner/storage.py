@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -21,17 +20,10 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from tuner.errors import InputError, unknown
+from tuner.masking import masked
 from tuner.spec import Range, Spec
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-
-def masked(url: str) -> str:
-    """The URL without its password, for messages and tags."""
-    parts = urlsplit(url)
-    if not parts.password:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
 
 
 def open_storage(url: str) -> BaseStorage:
@@ -49,7 +41,7 @@ def open_storage(url: str) -> BaseStorage:
         storage.engine.dispose()
         return get_storage(storage)
     except ImportError as error:
-        raise InputError(f"storage {masked(url)} needs a driver that is not installed: {error}") from None
+        raise InputError(f"storage {masked(url)} needs a driver that is not installed: {masked(str(error))}") from None
     except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, RuntimeError) as error:
         raise InputError(f"storage {masked(url)} cannot be opened: {_first_line(error)}") from None
 
@@ -78,7 +70,7 @@ def use_wal(path: Path) -> None:
 
 def _first_line(error: BaseException) -> str:
     cause = getattr(error, "orig", None) or error.__cause__ or error
-    return next((line for line in str(cause).splitlines() if line.strip()), type(cause).__name__)
+    return masked(next((line for line in str(cause).splitlines() if line.strip()), type(cause).__name__))
 
 
 def study_names(storage: BaseStorage) -> list[str]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tuner import names
 from tuner.errors import InputError
+from tuner.masking import masked
 from tuner.spec import Spec
 
 if TYPE_CHECKING:
@@ -121,14 +123,18 @@ def spec_dict(spec: Spec) -> dict[str, Any]:
 
 
 def open_study(place: Place, name: str) -> Study:
-    """Join a study that exists. Raises InputError where there is none of that name."""
+    """Join a study that exists. Raises InputError where there is none of that name.
+
+    Its name becomes file names here; that another host put it into the storage does not make it one.
+    """
     from tuner import storage
     from tuner.pruning import RungPruner
     from tuner.study_file import parse
 
+    names.check(name)
     opened = storage.load_study(storage.open_storage(place.storage), name)
     if "spec" not in opened.user_attrs:
-        raise InputError(f"study {name!r} in {storage.masked(place.storage)} was not made by this tuner")
+        raise InputError(f"study {name!r} in {masked(place.storage)} was not made by this tuner")
     spec = parse(opened.user_attrs["spec"])
     search = spec.search
     if search.pruner == "rungs":
@@ -156,6 +162,7 @@ def create_study(place: Place, name: str, spec: Spec) -> Study:
     from tuner import provenance, storage
     from tuner.tracking import Tracker
 
+    names.check(name)
     place.prepare()
     data = load_data(spec)
     opened = storage.open_storage(place.storage)

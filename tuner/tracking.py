@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tuner.errors import InputError, RunError
-from tuner.storage import masked, use_wal
+from tuner.masking import masked
+from tuner.names import inside
+from tuner.storage import use_wal
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -49,7 +51,7 @@ class Tracker:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 use_wal(path)
             except Exception as error:
-                raise InputError(f"tracking URI {masked(uri)} cannot be opened: {error}") from None
+                raise InputError(f"tracking URI {masked(uri)} cannot be opened: {masked(str(error))}") from None
         import mlflow
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
@@ -61,7 +63,8 @@ class Tracker:
             self.client.search_experiments(max_results=1)
             self._bulk = bulk_insert(self.client)
         except Exception as error:
-            raise InputError(f"tracking URI {masked(uri)} cannot be reached: {str(error).splitlines()[0]}") from None
+            cause = masked(str(error).splitlines()[0])
+            raise InputError(f"tracking URI {masked(uri)} cannot be reached: {cause}") from None
 
     def study(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> dict[str, str]:
         """The experiment and the parent run of a new study, as ids."""
@@ -73,7 +76,7 @@ class Tracker:
             )
         if experiment is None:
             served = self.uri.startswith(("http://", "https://"))
-            where = None if served else (self.state / "artifacts" / name).resolve().as_uri()
+            where = None if served else inside(self.state / "artifacts", name).as_uri()
             experiment_id = self.client.create_experiment(name, artifact_location=where)
         else:
             experiment_id = experiment.experiment_id
@@ -158,8 +161,8 @@ class Tracker:
             lambda: self.client.log_batch(
                 run_id,
                 metrics=metrics or [],
-                params=[Param(n, str(v)) for n, v in (params or {}).items()],
-                tags=[RunTag(n, str(v)[:5000]) for n, v in (tags or {}).items()],
+                params=[Param(n, masked(str(v))) for n, v in (params or {}).items()],
+                tags=[RunTag(n, masked(str(v))[:5000]) for n, v in (tags or {}).items()],
             )
         )
 
@@ -167,7 +170,7 @@ class Tracker:
         try:
             return call()
         except self._errors as error:
-            raise RunError(f"MLflow at {masked(self.uri)} failed: {str(error).splitlines()[0]}") from error
+            raise RunError(f"MLflow at {masked(self.uri)} failed: {masked(str(error).splitlines()[0])}") from error
 
 
 def points(metrics: Mapping[str, float], step: int = 0) -> list[Any]:

@@ -1,57 +1,146 @@
-"""The MLflow UI, on 127.0.0.1 alone."""
+"""The MLflow server, with its UI: on 127.0.0.1 alone, or elsewhere with a password."""
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
 from types import FrameType
 
 from tuner import view
 from tuner.errors import InputError, RunError
+from tuner.masking import masked
 from tuner.study import Place, open_study
 
 HOST = "127.0.0.1"
+USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+"""What MLflow's own clients log in with; the server takes the same."""
+SHORTEST = 12
+"""Characters of a password; MLflow's own rule."""
 
 
-def serve(place: Place, port: int, name: str, say: Callable[[str], None]) -> int:
-    """Run the server until it is interrupted; returns its exit code. `name`: the study on which the link opens."""
-    study = open_study(place, name)
+def serve(
+    place: Place,
+    port: int,
+    name: str | None,
+    say: Callable[[str], None],
+    *,
+    host: str = HOST,
+    allowed_hosts: Sequence[str] = (),
+) -> int:
+    """Run the server until it is interrupted; returns its exit code.
+
+    name: the study on which the link opens, None where there is none yet. host: where it listens; anything but this
+    machine's own address needs `allowed_hosts`, the names under which it is reached, and a password in the environment
+    variable MLFLOW_TRACKING_PASSWORD. Raises InputError where they are missing or the port is taken.
+    """
+    study = open_study(place, name) if name else None
     if place.tracking.startswith(("http://", "https://")):
-        say(f"{name}: {view.link(place.tracking.rstrip('/'), study.runs['experiment_id'])}")
+        base = masked(place.tracking.rstrip("/"))
+        say(f"{name}: {view.link(base, study.runs['experiment_id'])}" if study else base)
         return 0
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise InputError(
-                f"port {port} on {HOST} cannot be used ({error.strerror}); try --port {port + 1}"
-            ) from None
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", place.tracking, "--default-artifact-root", (place.state / "artifacts").as_uri()]
+    if not is_local(host):
+        _check_protection(host, allowed_hosts)
+    _check_port(host, port)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
+    # Local studies write their artifacts themselves; clients of this server have it write them to the same place.
+    command += ["--default-artifact-root", "mlflow-artifacts:/"]
+    command += ["--artifacts-destination", (place.state / "artifacts").as_uri()]
     env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    # By environment, not by flag: a URL may hold a password, and flags are visible to everyone.
+    env["MLFLOW_BACKEND_STORE_URI"] = place.tracking
     log = place.state / "logs" / "ui.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     say(f"starting the MLflow UI (log: {log})")
-    with _interruptible() as arm:
+    with ExitStack() as stack:
+        if allowed_hosts:
+            command += ["--allowed-hosts", ",".join(_with_port(allowed_hosts, port))]
+            origins = [f"{scheme}://{name}" for name in _with_port(allowed_hosts, port) for scheme in ("http", "https")]
+            command += ["--cors-allowed-origins", ",".join(origins)]
+        if not is_local(host):
+            command += ["--app-name", "basic-auth"]
+            env |= _login(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tuner-ui-"))))
+        arm = stack.enter_context(_interruptible())
         with log.open("wb") as output:
             server = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
         try:
             arm(True)
-            _wait(server, f"http://{HOST}:{port}/health", log.name)
-            say(f"{name}: {view.link(f'http://{HOST}:{port}', study.runs['experiment_id'])}")
+            here = HOST if host in ("0.0.0.0", "::") else host
+            _wait(server, f"http://{_bracketed(here)}:{port}/health", log.name)
+            shown = allowed_hosts[0].partition(":")[0] if allowed_hosts else here
+            base = f"http://{_bracketed(shown)}:{port}"
+            say(f"{name}: {view.link(base, study.runs['experiment_id'])}" if study else base)
             say("Ctrl-C ends it")
             return server.wait()
         finally:
             arm(False)
             _end(server)
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine can reach a server that listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _check_protection(host: str, allowed_hosts: Sequence[str]) -> None:
+    missing = []
+    if not allowed_hosts or "*" in allowed_hosts:
+        missing.append("--allowed-hosts, the names under which it is reached (tuner.example.org,10.0.0.5)")
+    if len(os.environ.get(PASSWORD, "")) < SHORTEST:
+        missing.append(f"a password of at least {SHORTEST} characters in the environment variable {PASSWORD}")
+    if missing:
+        raise InputError(f"a server on {host} is open to other machines; it needs " + " and ".join(missing))
+    if find_spec("flask_wtf") is None:
+        raise InputError("a password needs a package that is not installed: pip install 'loss-weight-tuner[auth]'")
+
+
+def _login(folder: Path) -> dict[str, str]:
+    """Settings of MLflow's basic auth: one user, who may do everything. Nothing of it outlives the server.
+
+    folder: for the users' database.
+    """
+    config = folder / "basic_auth.ini"
+    config.write_text(f"[mlflow]\ndefault_permission = NO_PERMISSIONS\ndatabase_uri = sqlite:///{folder}/users.db\n")
+    return {
+        "MLFLOW_AUTH_CONFIG_PATH": str(config),
+        "MLFLOW_AUTH_ADMIN_USERNAME": os.environ.get(USER) or "admin",
+        "MLFLOW_AUTH_ADMIN_PASSWORD": os.environ[PASSWORD],
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(32),
+    }
+
+
+def _with_port(names: Sequence[str], port: int) -> list[str]:
+    """The hosts as a browser names them, and this machine itself."""
+    every = [*names, "localhost", HOST]
+    return list(dict.fromkeys(form for name in every for form in ([name] if ":" in name else [name, f"{name}:{port}"])))
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _check_port(host: str, port: int) -> None:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise InputError(f"port {port} on {host} cannot be used ({error.strerror}); try --port {port + 1}") from None
 
 
 def _end(server: subprocess.Popen[bytes], patience: float = 5.0) -> None:

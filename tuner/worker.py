@@ -25,6 +25,7 @@ from tuner import device as devices
 from tuner import model_file, provenance, storage
 from tuner.errors import RunError
 from tuner.interrupt import Interrupted, leave_if_asked, signals
+from tuner.masking import masked
 from tuner.pruning import RungPruner
 from tuner.sampling import sampler
 from tuner.study import Study
@@ -140,7 +141,7 @@ class Worker:
                 raise RunError(f"{broken}. The trial is back in the queue; start again to resume") from error
             # Whatever else breaks is this trial's failure; a fused batch shares its fate.
             self.last_failure = f"{type(error).__name__}: {error}"
-            self._fail(trials, running, traceback.format_exc())
+            self._fail(trials, running, masked(traceback.format_exc()))
             return [TrialState.FAIL] * len(trials)
 
     def _start(self, trial: Trial) -> Running:

@@ -1,5 +1,6 @@
 """The MLflow UI: on 127.0.0.1 alone, opened on the study's own view, gone when it is ended."""
 
+import base64
 import http.server
 import os
 import re
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tuner import ui
+from tuner.errors import InputError, RunError
 from tuner.study import Place, open_study
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -204,9 +207,86 @@ def test_tracking_server_elsewhere_is_only_linked(make_study, monkeypatch):
     assert said[0].startswith("tiny: http://127.0.0.1:5999/#/experiments/")
 
 
-def test_server_that_cannot_start_is_a_message(make_study, monkeypatch):
-    from tuner.errors import RunError
+@pytest.mark.parametrize(
+    ("password", "hosts", "missing"),
+    [
+        ("", [], ["--allowed-hosts", "MLFLOW_TRACKING_PASSWORD"]),
+        ("", ["tuner.test"], ["MLFLOW_TRACKING_PASSWORD"]),
+        ("too-short", ["tuner.test"], ["at least 12 characters"]),
+        ("long-enough-for-it", [], ["--allowed-hosts"]),
+        ("long-enough-for-it", ["*"], ["--allowed-hosts"]),
+    ],
+)
+def test_a_server_for_others_wants_protection(make_study, monkeypatch, password, hosts, missing):
+    study = make_study()
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
+    monkeypatch.setattr(ui.subprocess, "Popen", lambda *args, **kwargs: pytest.fail("a server was started"))
+    for host in ("0.0.0.0", "10.1.2.3", "tuner.test"):
+        with pytest.raises(InputError, match="open to other machines") as caught:
+            ui.serve(study.place, free_port(), "tiny", lambda text: None, host=host, allowed_hosts=hosts)
+        assert all(part in str(caught.value) for part in missing)
+        if password:
+            assert password not in str(caught.value)
 
+
+PROTECTED = """
+import sys
+import tuner.ui
+from tuner.__main__ import main
+tuner.ui.is_local = lambda host: False  # to listen on 127.0.0.1 as if others could reach it
+sys.argv = ["tuner", "ui", *sys.argv[1:]]
+main()
+"""
+
+
+def test_a_protected_server_wants_the_password_and_a_known_name(cli_environment, copy):
+    port, password = free_port(), "s3cret-s3cret-s3cret"
+    command = [sys.executable, "-c", PROTECTED, "--port", str(port), "--state", str(copy)]
+    command += ["--allowed-hosts", "tuner.test"]
+    process = subprocess.Popen(
+        command,
+        env=cli_environment() | {"MLFLOW_TRACKING_PASSWORD": password},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+    def status(user=None, host=None, origin=None):
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/search", method="POST")
+        request.data = b'{"max_results": 5}'
+        request.add_header("Content-Type", "application/json")
+        for name, value in (("Host", host), ("Origin", origin)):
+            if value:
+                request.add_header(name, value)
+        if user:
+            request.add_header("Authorization", "Basic " + base64.b64encode(user.encode()).decode())
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    try:
+        link = wait_for_line(process, r"tiny: (http://\S+)").group(1)
+        assert urlsplit(link).netloc == f"tuner.test:{port}"
+        mine = f"admin:{password}"
+        assert status() == 401
+        assert status("admin:wrong-wrong-wrong") == 401
+        assert status(mine) == 200
+        assert status(mine, host=f"tuner.test:{port}", origin=f"http://tuner.test:{port}") == 200
+        assert status(mine, host="evil.test") == 403
+        assert status(mine, origin="http://evil.test") == 403
+        for pid in of_port(port):  # the password is not for everyone who can list processes
+            assert password.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
+    finally:
+        process.send_signal(signal.SIGINT)
+        output, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert password.encode() not in output + error
+    assert all(password.encode() not in p.read_bytes() for p in copy.rglob("*") if p.is_file())
+    assert gone(port)
+
+
+def test_server_that_cannot_start_is_a_message(make_study, monkeypatch):
     study = make_study()
     monkeypatch.setattr(ui.sys, "executable", "/bin/false")
     with pytest.raises(RunError, match=r"ended with code 1; see .*ui\.log"):
@@ -214,8 +294,6 @@ def test_server_that_cannot_start_is_a_message(make_study, monkeypatch):
 
 
 def test_port_held_by_another_program(make_study):
-    from tuner.errors import InputError
-
     study = make_study()
     other = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     try:

@@ -7,19 +7,38 @@ from typing import Annotated
 import typer
 
 from tuner.cli.options import STATE, Device, Quiet, State, Storage, Tracking, existing, latest, open_place
+from tuner.errors import InputError
 
 
 def ui(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
+    host: Annotated[str, typer.Option(help="Address to listen on; another needs a password.")] = "127.0.0.1",
+    allowed_hosts: Annotated[
+        str | None, typer.Option(help="Names under which it is reached from elsewhere, with commas.")
+    ] = None,
     state: State = STATE,
     storage: Storage = None,
     tracking_uri: Tracking = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """The MLflow UI on 127.0.0.1, opened on the study's own view."""
-    from tuner.ui import serve
+    """The MLflow UI on 127.0.0.1, opened on the study's own view.
 
-    place = existing(open_place(state, storage, tracking_uri))
+    With `--host` it serves other machines too: then it needs `--allowed-hosts`, and a password in the environment
+    variable MLFLOW_TRACKING_PASSWORD (the user is `admin`, or MLFLOW_TRACKING_USERNAME).
+    """
+    from tuner.ui import is_local, serve
+
+    place = open_place(state, storage, tracking_uri)
     say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
-    raise typer.Exit(serve(place, port, latest(place), say))
+    names = [name.strip() for name in (allowed_hosts or "").split(",") if name.strip()]
+    name = None
+    if is_local(host):
+        name = latest(existing(place))
+    elif place.made:
+        # A server may stand before the first study does.
+        try:
+            name = latest(place)
+        except InputError:
+            name = None
+    raise typer.Exit(serve(place, port, name, say, host=host, allowed_hosts=names))

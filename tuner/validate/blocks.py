@@ -15,8 +15,9 @@ from optuna.samplers import RandomSampler
 from optuna.trial import Trial, TrialState
 
 from trainer.knobs import Config
-from tuner import storage
+from tuner import names, storage
 from tuner.errors import InputError
+from tuner.masking import masked
 from tuner.spec import Spec
 from tuner.study import Place, load_data, spec_dict
 from tuner.study_file import parse
@@ -102,7 +103,7 @@ def create_or_resume(
     fingerprint: of the data; refuses data that changed since the validation was made. `register` writes the plan to
     MLflow before any run, given the validation's name, and returns the ids of its runs.
     """
-    name = f"validate-{label}-{plan.fingerprint()}"
+    name = names.check(f"validate-{label}-{plan.fingerprint()}")
     opened = storage.open_storage(place.storage)
     if name not in storage.study_names(opened):
         runs = register(name)
@@ -133,7 +134,7 @@ def enqueue(validation: Validation, blocks: int) -> None:
 
 def open_validation(place: Place, name: str) -> Validation | None:
     """The validation of that name, or None where the name is a search's."""
-    study = storage.load_study(storage.open_storage(place.storage), name)
+    study = storage.load_study(storage.open_storage(place.storage), names.check(name))
     data = study.user_attrs.get(KIND)
     return None if data is None else Validation(name, Plan.from_data(data), place, study)
 
@@ -157,7 +158,7 @@ def work(validation: Validation, *, device: str, say: Callable[[str], None] = pr
                 storage.hand_back(validation.optuna, trial._trial_id)
                 raise
             except Exception:
-                trial.set_user_attr("reason", traceback.format_exc())
+                trial.set_user_attr("reason", masked(traceback.format_exc()))
                 validation.optuna.tell(trial, state=TrialState.FAIL)
                 raise
             trial.set_user_attr("arms", record)
