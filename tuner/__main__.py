@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from tuner.cli import app
     from tuner.errors import InputError, RunError
     from tuner.interrupt import Interrupted
+
     try:
         app(args=arguments, prog_name="tuner")
     except InputError as error:
