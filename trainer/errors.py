@@ -10,6 +10,10 @@ class InputError(ValueError):
     """What the user gave (a file, a field, a flag) is wrong; the message is meant for them."""
 
 
+class UserCodeError(RuntimeError):
+    """The user's own model or script failed; the message is all that they need, with their own traceback if any."""
+
+
 def unknown(what: str, found: object, exist: Iterable[str]) -> str:
     """The message for a name that does not exist: what was found, what was perhaps meant, what there is."""
     there = sorted(exist)

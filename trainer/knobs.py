@@ -74,6 +74,12 @@ class Vocabulary:
     """what a knob is that nobody names; one that is missing here has to be named"""
     config: Callable[[Mapping[str, Any]], Config]
     """a config from a flat mapping of knob to value; raises InputError for an unknown knob or a wrong value"""
+    more: str = ""
+    """in words, what further knobs there could be"""
+
+    def unknown(self, name: str) -> str:
+        """The message for a knob that does not exist."""
+        return unknown("knob", name, self.knobs) + (f"; also {self.more}" if self.more else "")
 
 
 def implied(knobs: Mapping[str, Knob], given: Mapping[str, Any]) -> dict[str, Any]:

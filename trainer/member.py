@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainer import weighting
 from trainer.config import LossConfig, ModelConfig, TrainingConfig
@@ -42,14 +42,28 @@ class Member:
         steps_per_epoch: int,
         noise: int = 0,
     ) -> None:
-        self.config, self.data, self.training = config, data, training
+        self.reconstruction = reconstruction.make(config)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream_seed(seed, INIT_STREAM))
-            self.model = GatedFusion(data.widths, data.n_classes, model, data.context).to(data.device)
+            fusion = GatedFusion(data.widths, data.n_classes, model, data.context).to(data.device)
+        self._prepare(fusion, config, data, training, seed, steps_per_epoch, noise)
+
+    def _prepare(
+        self,
+        model: nn.Module,
+        config: LossConfig,
+        data: TensorData,
+        training: TrainingConfig,
+        seed: int,
+        steps_per_epoch: int,
+        noise: int,
+        terms: weighting.Terms | None = None,
+    ) -> None:
+        """What every model needs around it."""
+        self.config, self.data, self.training, self.model = config, data, training, model
         self.generator = torch.Generator(data.device).manual_seed(stream_seed(seed, DROPOUT_STREAM, noise))
         set_generator(self.model, self.generator)
-        self.weighting = weighting.make(config).to(data.device)
-        self.reconstruction = reconstruction.make(config)
+        self.weighting = weighting.make(config, terms).to(data.device)
         self.class_weights = data.class_weights() if config.class_weights == "balanced" else None
         self.parameters = list(self.model.parameters())
         learned = list(self.weighting.parameters())
@@ -67,10 +81,7 @@ class Member:
         self.weighting.train()
         x, labels = self.data.x[batch.rows], self.data.labels[batch.rows]
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.training.amp and x.is_cuda):
-            out = self.model(x, batch.lengths)
-        parts = self.terms(out, x, labels)
-        terms = dict(parts)
-        terms["reconstruction"] = terms.pop("reconstruction_global") + terms.pop("reconstruction_inter")
+            parts, terms = self.losses(x, labels, batch.lengths)
         total, weights = self.weighting(terms, self.steps / self.steps_per_epoch)
         every = self.training.conflict_every
         if every and self.steps % every == 0:
@@ -86,6 +97,13 @@ class Member:
         self.optimizer.step()
         self.steps += 1
         self.log.add(total, norm, parts, weights, rate)
+
+    def losses(self, x: Tensor, labels: Tensor, lengths: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The unweighted terms of a batch, as they are logged and as they are weighed; x (n, D), labels (n,)."""
+        parts = self.terms(self.model(x, lengths), x, labels)
+        terms = dict(parts)
+        terms["reconstruction"] = terms.pop("reconstruction_global") + terms.pop("reconstruction_inter")
+        return parts, terms
 
     def terms(self, out: Output, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """The unweighted terms of the loss; x (n, D), labels (n,). Unlabelled rows count in reconstruction only."""
@@ -109,6 +127,7 @@ class Member:
     def _conflict(self, terms: dict[str, Tensor], weights: dict[str, Tensor | float]) -> Tensor:
         """Cosine between the gradients of classification and reconstruction on the shared encoders, and the
         effective weight: the ratio of their norms with the weights in force. Two numbers, NaN where undefined."""
+        assert isinstance(self.model, GatedFusion)
         shared = self.model.shared_parameters()
         grads = []
         for name in ("classification", "reconstruction"):

@@ -40,7 +40,8 @@ def step_metrics(log: StepLog, clip_norm: float) -> tuple[dict[str, float], np.n
     columns = dict(zip(log.names, table.T, strict=True))
     norms = columns.pop("norm")
     total = columns.pop("total")
-    columns["reconstruction"] = columns["reconstruction_global"] + columns["reconstruction_inter"]
+    if "reconstruction_global" in columns:
+        columns["reconstruction"] = columns["reconstruction_global"] + columns["reconstruction_inter"]
     weights = {
         name: np.array([float(step[name]) for step in log.weights]) for name in (log.weights[0] if log.weights else {})
     }
@@ -81,7 +82,8 @@ def score_metrics(train: Scores, validation: Scores, label_names: tuple[str, ...
     """Yardsticks, gaps, per-class F1 and gates under their names."""
     metrics = {f"train/{name}": value for name, value in train.values.items()}
     metrics |= {f"val/{name}": value for name, value in validation.values.items()}
-    metrics |= {f"gap/{n}": train.values[n] - validation.values[n] for n in ("cross_entropy", "mse", "weighted_f1")}
+    gaps = [name for name in ("cross_entropy", "mse", "weighted_f1") if name in train.values]
+    metrics |= {f"gap/{name}": train.values[name] - validation.values[name] for name in gaps}
     metrics |= class_metrics("val_f1", validation, label_names)
     metrics |= {f"gate/{name}": value for name, value in validation.gates.items()}
     return metrics

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trainer.errors import InputError, unknown
@@ -37,6 +38,13 @@ class Objective:
     def direction(self) -> str:
         """maximize or minimize"""
         return DIRECTIONS[self.metric]
+
+    def of(self, metrics: Mapping[str, float]) -> float:
+        """The objective among the metrics of an epoch. Raises InputError where it was not measured."""
+        if self.metric not in metrics:
+            there = [name for name in DIRECTIONS if name in metrics]
+            raise InputError(f"objective {self.metric!r} is not measured on this model; measured: {', '.join(there)}")
+        return metrics[self.metric]
 
     def better(self, a: float, b: float) -> bool:
         """Whether value a is strictly better than value b."""

@@ -6,19 +6,20 @@ methods and the same numbers: a member in a population equals the member alone.
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainer.config import LossConfig, ModelConfig, TrainingConfig
 from trainer.knobs import Config
 from trainer.member import ORDER_STREAM, Member, StepLog, stream_seed
 from trainer.metrics import EpochReport, class_metrics, divergence, score_metrics, step_metrics
 from trainer.objective import Objective
+from trainer.own.config import OwnConfig, OwnModel
+from trainer.own.member import OwnMember
 from trainer.scores import Scores, evaluate
 from trainer.tensors import (
     TEST,
@@ -44,7 +45,7 @@ class Population:
         self,
         configs: Sequence[Config],
         data: TensorData,
-        model: ModelConfig,
+        model: ModelConfig | OwnModel,
         training: TrainingConfig,
         *,
         seed: int,
@@ -58,8 +59,7 @@ class Population:
         steps = len(epoch_batches(data, self.batch_size, 0, 0))
         self.members: dict[int, Member] = {}
         for i, config in enumerate(configs):
-            assert isinstance(config, LossConfig)
-            self.members[i] = Member(config, data, model, training, seed, steps, noise)
+            self.members[i] = _member(config, data, model, training, seed, steps, noise)
         self.best = {i: Best() for i in self.members}
         self.norms: dict[int, list[np.ndarray]] = {i: [] for i in self.members}
         self.epoch = 0
@@ -102,12 +102,10 @@ class Population:
         metrics |= score_metrics(train, validation, self.data.label_names)
         metrics["samples_per_second"] = speed
         diverged = divergence(metrics)
-        value = metrics[self.objective.metric]
+        value = self.objective.of(metrics)
         best = self.best[i]
         if diverged is None and (best.epoch == 0 or self.objective.better(value, best.value)):
-            # detach().clone(): the live tensors go on changing under the optimiser.
-            state = {name: tensor.detach().clone() for name, tensor in member.model.state_dict().items()}
-            self.best[i] = Best(self.epoch, value, state)
+            self.best[i] = Best(self.epoch, value, snapshot(member.model))
         return EpochReport(i, self.epoch, metrics, diverged)
 
     def keep(self, positions: Collection[int]) -> None:
@@ -117,9 +115,12 @@ class Population:
 
     def test(self, i: int) -> dict[str, float]:
         """Test scores of a living member at its best epoch on validation: test/<yardstick>, test_f1/<class>."""
-        model = copy.deepcopy(self.members[i].model)
+        # Back and forth rather than on a copy: a model of the user's own may hold tensors that cannot be copied.
+        model = self.members[i].model
+        now = snapshot(model)
         model.load_state_dict(self.best[i].state)
         scores: Scores = evaluate(model, self.data, evaluation_batches(self.data, TEST))
+        model.load_state_dict(now)
         named = {f"test/{name}": value for name, value in scores.values.items()}
         return named | class_metrics("test_f1", scores, self.data.label_names)
 
@@ -140,6 +141,28 @@ class Population:
             member.load_state_dict(state["members"][i])
         self.best = {i: Best(**best) for i, best in state["best"].items()}
         self.norms = {i: [np.array(norms) for norms in rows] for i, rows in state["norms"].items()}
+
+
+def _member(
+    config: Config,
+    data: TensorData,
+    model: ModelConfig | OwnModel,
+    training: TrainingConfig,
+    seed: int,
+    steps: int,
+    noise: int,
+) -> Member:
+    """A member of the kind that goes with the model."""
+    if isinstance(model, OwnModel):
+        assert isinstance(config, OwnConfig)
+        return OwnMember(config, data, model, training, seed, steps, noise)
+    assert isinstance(config, LossConfig)
+    return Member(config, data, model, training, seed, steps, noise)
+
+
+def snapshot(model: nn.Module) -> dict[str, Tensor]:
+    """The model's state as it is now: the live tensors go on changing under the optimiser."""
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
 class Best:

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trainer.models.gated_fusion import GatedFusion
 from trainer.tensors import Batch, TensorData
+
+
+class Prediction(Protocol):
+    """What a model says of n rows."""
+
+    @property
+    def logits(self) -> Tensor:
+        """(n, C)"""
+
+    @property
+    def reconstructions(self) -> tuple[Tensor, ...]:
+        """(n, D) each; none where the model reconstructs nothing"""
+
+    @property
+    def gates(self) -> dict[str, Tensor]:
+        """(n, H) each, in [0, 1]"""
+
 
 SATURATED_BELOW, SATURATED_ABOVE = 0.05, 0.95
 
@@ -19,7 +36,7 @@ class Scores:
     """What one evaluation measured, all in evaluation mode."""
 
     values: dict[str, float]
-    """cross_entropy, mse, mae, weighted_f1, macro_f1, accuracy"""
+    """cross_entropy, weighted_f1, macro_f1, accuracy; mse and mae where there is a reconstruction"""
     class_f1: list[float]
     """F1 of each class (C,)"""
     gates: dict[str, float]
@@ -27,8 +44,11 @@ class Scores:
 
 
 @torch.no_grad()
-def evaluate(model: GatedFusion, data: TensorData, batches: list[Batch]) -> Scores:
-    """Score the model on some rows. Rows without a label count in the reconstruction measures only."""
+def evaluate(model: nn.Module, data: TensorData, batches: list[Batch]) -> Scores:
+    """Score a model whose output is a :class:`Prediction` on some rows.
+
+    Rows without a label count in the reconstruction measures only.
+    """
     model.eval()
     entropy = data.x.new_zeros(())
     errors = data.x.new_zeros(2)
@@ -37,11 +57,12 @@ def evaluate(model: GatedFusion, data: TensorData, batches: list[Batch]) -> Scor
     rows = 0
     for batch in batches:
         x, labels = data.x[batch.rows], data.labels[batch.rows]
-        out = model(x, batch.lengths)
+        out: Prediction = model(x, batch.lengths)
         rows += len(x)
-        for reconstruction in (out.reconstruction_global, out.reconstruction_inter):
+        for reconstruction in out.reconstructions:
             residual = (reconstruction - x).float()
-            errors += torch.stack([residual.square().mean(1).sum(), residual.abs().mean(1).sum()]) / 2
+            sums = torch.stack([residual.square().mean(1).sum(), residual.abs().mean(1).sum()])
+            errors += sums / len(out.reconstructions)
         for name, gate in out.gates.items():
             saturated = ((gate < SATURATED_BELOW) | (gate > SATURATED_ABOVE)).float()
             sums = torch.stack([gate.float().mean(1).sum(), saturated.mean(1).sum()])
@@ -52,13 +73,9 @@ def evaluate(model: GatedFusion, data: TensorData, batches: list[Batch]) -> Scor
         confusion += torch.bincount(truth * data.n_classes + logits.argmax(1), minlength=data.n_classes**2)
     matrix = confusion.reshape(data.n_classes, data.n_classes).double().cpu()
     summary, class_f1 = classification_scores(matrix)
-    mse, mae = (errors / rows).tolist()
-    values = {
-        "cross_entropy": float(entropy) / max(1.0, float(matrix.sum())),
-        "mse": mse,
-        "mae": mae,
-        **summary,
-    }
+    values = {"cross_entropy": float(entropy) / max(1.0, float(matrix.sum())), **summary}
+    if out.reconstructions:
+        values |= dict(zip(("mse", "mae"), (errors / rows).tolist(), strict=True))
     means = {name: (sums / rows).tolist() for name, sums in gates.items()}
     stats = {f"{n}_mean": m[0] for n, m in means.items()} | {f"{n}_saturated": m[1] for n, m in means.items()}
     return Scores(values, class_f1, stats)

@@ -12,6 +12,7 @@ from torch import Tensor
 from trainer.config import ModelConfig
 from trainer.data import Dataset
 from trainer.errors import InputError
+from trainer.own.config import OwnModel
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 LONGEST_SEQUENCE = 128
@@ -42,6 +43,8 @@ class TensorData:
     """by split: row indices of each dialogue, in order; single rows where there is no context"""
     widths: tuple[int, ...]
     """features of each view"""
+    view_names: tuple[str, ...]
+    """names of the views, in the order of the columns"""
     label_names: tuple[str, ...]
     context: str
     """none, gru or transformer, resolved"""
@@ -67,7 +70,7 @@ class TensorData:
         return sum(len(sequence) for sequence in self.sequences[split])
 
 
-def resolve_context(model: ModelConfig, data: Dataset) -> str:
+def resolve_context(model: ModelConfig | OwnModel, data: Dataset) -> str:
     """`auto` means a GRU where rows belong to dialogues."""
     if model.context == "auto":
         return "none" if data.dialogue is None else "gru"
@@ -78,7 +81,7 @@ def resolve_context(model: ModelConfig, data: Dataset) -> str:
     return model.context
 
 
-def to_tensors(data: Dataset, model: ModelConfig, device: str | torch.device = "cpu") -> TensorData:
+def to_tensors(data: Dataset, model: ModelConfig | OwnModel, device: str | torch.device = "cpu") -> TensorData:
     """Standardise with training statistics and move to the device. A constant feature becomes 0."""
     x = data.matrix()
     train = data.rows(TRAIN)
@@ -94,6 +97,7 @@ def to_tensors(data: Dataset, model: ModelConfig, device: str | torch.device = "
         scale=torch.from_numpy(scale),
         sequences=tuple(_sequences(data, split, context) for split in (TRAIN, VALIDATION, TEST)),  # type: ignore[arg-type]
         widths=tuple(view.shape[1] for view in data.views.values()),
+        view_names=tuple(data.views),
         label_names=data.label_names,
         context=context,
         fully_labelled=bool((data.labels[train] >= 0).all()),

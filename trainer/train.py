@@ -15,6 +15,7 @@ from trainer.convergence import measures
 from trainer.knobs import Config
 from trainer.metrics import EpochReport
 from trainer.objective import Objective
+from trainer.own.config import OwnModel
 from trainer.population import Population
 from trainer.tensors import TensorData
 
@@ -62,7 +63,7 @@ Receiver = Callable[[list[EpochReport]], Collection[int]]
 def train(
     configs: Sequence[Config],
     data: TensorData,
-    model: ModelConfig,
+    model: ModelConfig | OwnModel,
     training: TrainingConfig,
     *,
     seed: int,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from trainer.config import BUILT_IN, ModelConfig, TrainingConfig
 from trainer.knobs import Config, Knob, Vocabulary, implied
 from trainer.objective import Objective
-from tuner.errors import InputError, unknown
+from trainer.own.config import OwnModel
+from trainer.own.config import vocabulary as own_vocabulary
+from tuner.errors import InputError
 
 
 class Section(BaseModel):
@@ -28,6 +30,24 @@ class DataSection(Section):
     """The data file, for a source that reads one; relative to the study file."""
     labels: float = Field(default=1.0, gt=0, le=1)
     """Share of the training rows that keep their label (stratified, by seed); the others only get reconstructed."""
+
+
+def _whose(model: Any) -> str:
+    own = isinstance(model, OwnModel) or (isinstance(model, dict) and "file" in model)
+    return "own model" if own else "built-in model"
+
+
+MODELS: dict[Any, type] = {"built-in model": ModelConfig, "own model": OwnModel}
+"""What the field `model` may hold, by the names that pydantic puts into the place of an error."""
+
+Model = Annotated[
+    Annotated[ModelConfig, Tag("built-in model")] | Annotated[OwnModel, Tag("own model")],
+    Discriminator(_whose),
+    BeforeValidator(
+        lambda given: {"file": given} if isinstance(given, str) else given,
+        json_schema_input_type=str | ModelConfig | OwnModel,
+    ),
+]
 
 
 class SearchSection(Section):
@@ -104,7 +124,8 @@ class Spec(Section):
     description: str = ""
     """What the study is for, in a sentence."""
     data: DataSection = DataSection()
-    model: ModelConfig = ModelConfig()
+    model: Model = ModelConfig()
+    """The built-in model's architecture, or a model class of your own, like my_model.py:MyModel."""
     training: TrainingConfig = TrainingConfig()
     objective: str = "val/weighted_f1"
     """A yardstick on the validation rows; never a weighted loss."""
@@ -128,11 +149,11 @@ class Spec(Section):
             raise InputError(f"knobs: expected at least one knob to search; there are: {', '.join(there)}")
         for name, rng in self.knobs.items():
             if name not in there:
-                raise InputError(unknown("knob", name, there))
+                raise InputError(self.vocabulary.unknown(name))
             rng.check(name, there[name])
         for name in self.fixed:
             if name not in there:
-                raise InputError(f"fixed: {unknown('knob', name, there)}")
+                raise InputError(f"fixed: {self.vocabulary.unknown(name)}")
             if name in self.knobs:
                 raise InputError(f"fixed.{name}: the knob is searched as well; it can only be one of the two")
         for name in self.knobs:
@@ -155,6 +176,9 @@ class Spec(Section):
     @property
     def vocabulary(self) -> Vocabulary:
         """The knobs of what is trained."""
+        if isinstance(self.model, OwnModel):
+            named: list[Mapping[str, Any]] = [self.knobs, self.fixed, self.baseline, *(self.plans or {}).values()]
+            return own_vocabulary(name for knobs in named for name in knobs)
         return BUILT_IN
 
     def base(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from trainer.config import BUILT_IN
 from trainer.errors import InputError, unknown
 from tuner import yaml
-from tuner.spec import Range, Spec
+from tuner.spec import MODELS, Range, Spec
 
 RECOMMENDATION = "recommendation"
 """The file that holds the plans of the recommendation; not a study itself."""
@@ -43,11 +43,21 @@ def load(study: str) -> Spec:
     path = find(study)
     document = yaml.read(path, "study file")
     data = dict(document.data)
-    data.setdefault("plans", recommended_plans())
-    section = data.get("data")
+    section, model = data.get("data"), data.get("model")
     if isinstance(section, dict) and isinstance(section.get("path"), str):
-        data["data"] = {**section, "path": str((path.parent / Path(section["path"]).expanduser()).resolve())}
+        data["data"] = {**section, "path": _beside(path, section["path"])}
+    if isinstance(model, str):
+        model = {"file": model}
+    if isinstance(model, dict) and isinstance(model.get("file"), str):
+        data["model"] = {**model, "file": _beside(path, model["file"])}
+        data.setdefault("plans", {})
+    data.setdefault("plans", recommended_plans())
     return parse(data, document)
+
+
+def _beside(file: Path, name: str) -> str:
+    """What a study file calls `name`: a path relative to it."""
+    return str((file.parent / Path(name).expanduser()).resolve())
 
 
 def parse(data: dict[str, Any], document: yaml.Document | None = None) -> Spec:
@@ -84,11 +94,12 @@ def explain(
     """
     lines = []
     for e in error.errors():
-        loc = tuple(part for part in e["loc"] if part not in ("float", "str", "int"))
+        whole = tuple(part for part in e["loc"] if part not in ("float", "str", "int"))
+        loc = tuple(part for part in whole if part not in MODELS)
         field = ".".join(str(part) for part in loc)
         text = e["msg"].removeprefix("Value error, ")
         if e["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-            text, field = unknown("field", loc[-1], siblings(loc)), ".".join(str(part) for part in loc[:-1])
+            text, field = unknown("field", loc[-1], siblings(whole)), ".".join(str(part) for part in loc[:-1])
         elif e["type"] == "missing":
             text = "this field is required"
         elif e["type"] != "value_error":
@@ -115,6 +126,9 @@ def _siblings(loc: tuple[Any, ...]) -> list[str]:
     """Names that exist beside an unknown field."""
     node: Any = Spec
     for part in loc[:-1]:
+        if part in MODELS:
+            node = MODELS[part]
+            continue
         fields = getattr(node, "model_fields", None) or getattr(node, "__dataclass_fields__", {})
         if part not in fields:
             return list(Range.model_fields)

@@ -31,6 +31,11 @@ class Output:
     z_inter: Tensor
     """(n, H), the inter-modal fusion"""
 
+    @property
+    def reconstructions(self) -> tuple[Tensor, ...]:
+        """(n, D) each"""
+        return self.reconstruction_global, self.reconstruction_inter
+
 
 class GatedFusion(nn.Module):
     """Fuses the views of a row twice, reconstructs them from each fusion, and classifies from both.
