@@ -2,87 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import optuna
-from optuna.samplers import RandomSampler
+from optuna.exceptions import DuplicatedStudyError
+from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState
 
 from trainer.knobs import Config
 from tuner import names, storage
-from tuner.errors import InputError
+from tuner.errors import InputError, RunError
 from tuner.masking import masked
-from tuner.spec import Spec
-from tuner.study import Place, load_data, spec_dict
-from tuner.study_file import parse
+from tuner.study import Place, load_data
+from tuner.validate import queue
+from tuner.validate.plan import Plan
 from tuner.validate.recommendation import NULL
 
 FRESH = 1_000_000_007
 """Block seeds start here, far from the seeds that a search uses."""
 CURVES = ("val/weighted_f1", "val/cross_entropy", "train/cross_entropy", "weighted/total", "val/mse")
+MAKING = 30.0
+"""Seconds after which a validation that has a name and no plan counts as given up by whoever was making it."""
 KIND = "validation"
 """The study attribute that tells a validation from a search."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is fixed before the first run."""
-
-    spec: Spec
-    """data, model and training; its knobs play no part"""
-    arms: dict[str, Config]
-    """the baseline first; the null arm is added to every block"""
-    primary: str
-    margin: float
-    claims: list[dict[str, Any]]
-    seeds: int
-    """blocks; the most that are run where `until_decided`"""
-    until_decided: bool = False
-    """look after every few blocks and stop when all verdicts are clear, with intervals that allow for looking"""
-    doses: dict[str, float] = field(default_factory=dict)
-    """arms of the dose-response and their doses; they are compared with each other only"""
-    ladder: list[str] = field(default_factory=list)
-    factorial: dict[str, str] | None = None
-
-    def as_data(self) -> dict[str, Any]:
-        """Plain data, from which `from_data` makes the plan again."""
-        return {
-            "spec": spec_dict(self.spec),
-            "arms": {name: config.knobs() for name, config in self.arms.items()},
-            "primary": self.primary,
-            "margin": self.margin,
-            "claims": self.claims,
-            "seeds": self.seeds,
-            "until_decided": self.until_decided,
-            "doses": self.doses,
-            "ladder": self.ladder,
-            "factorial": self.factorial,
-        }
-
-    @classmethod
-    def from_data(cls, data: dict[str, Any]) -> Plan:
-        """The inverse of `as_data`."""
-        spec = parse(data["spec"])
-        arms = {name: spec.vocabulary.config(knobs) for name, knobs in data["arms"].items()}
-        return cls(**{**data, "spec": spec, "arms": arms})
-
-    @property
-    def candidates(self) -> list[str]:
-        """Arms that are compared with the baseline: all but it and those of the dose-response alone."""
-        base = next(iter(self.arms))
-        named = {base, *self.ladder, *(c["candidate"] for c in self.claims), *(c["baseline"] for c in self.claims)}
-        only_doses = {name for name, dose in self.doses.items() if name.endswith(f"={dose:g}")} - named
-        return [name for name in self.arms if name != base and name not in only_doses]
-
-    def fingerprint(self) -> str:
-        """Eight characters that change with anything that is fixed."""
-        return hashlib.sha256(json.dumps(self.as_data(), sort_keys=True).encode()).hexdigest()[:8]
 
 
 @dataclass(slots=True)
@@ -98,25 +45,16 @@ class Validation:
 def create_or_resume(
     place: Place, label: str, plan: Plan, fingerprint: str, register: Callable[[str], dict[str, str]]
 ) -> Validation:
-    """The validation of exactly this plan, made where there is none.
+    """The validation of exactly this plan, made where there is none; by one of several callers at the same moment.
 
     fingerprint: of the data; refuses data that changed since the validation was made. `register` writes the plan to
     MLflow before any run, given the validation's name, and returns the ids of its runs.
     """
     name = names.check(f"validate-{label}-{plan.fingerprint()}")
     opened = storage.open_storage(place.storage)
-    if name not in storage.study_names(opened):
-        runs = register(name)
-        made = optuna.create_study(study_name=name, storage=opened, direction="maximize")
-        try:
-            made.set_user_attr("mlflow", runs)
-            made.set_user_attr("data_fingerprint", fingerprint)
-            made.set_user_attr(KIND, plan.as_data())
-        except BaseException:
-            # Interrupted half-way: the name must not stay taken by something that cannot be opened.
-            optuna.delete_study(study_name=name, storage=opened)
-            raise
-    study = storage.load_study(opened, name)
+    study = _made(opened, name) or _make(opened, name, plan, fingerprint, register) or _made(opened, name)
+    if study is None:
+        raise RunError(f"validation {name} is being made by another process, which gave up; try again")
     known = study.user_attrs.get("data_fingerprint")
     if known not in (None, fingerprint):
         raise InputError(
@@ -126,10 +64,38 @@ def create_or_resume(
     return Validation(name, plan, place, study)
 
 
-def enqueue(validation: Validation, blocks: int) -> None:
-    """Fill the queue up to so many blocks."""
-    for block in range(len(storage.trials(validation.optuna)), blocks):
-        validation.optuna.enqueue_trial({}, user_attrs={"block": block})
+def _made(opened: BaseStorage, name: str) -> optuna.Study | None:
+    """The validation of that name once it is whole; None where there is none, or its maker was killed half-way."""
+    deadline = time.monotonic() + MAKING
+    while name in storage.study_names(opened):
+        study = storage.load_study(opened, name)
+        if KIND in study.user_attrs:
+            return study
+        if time.monotonic() > deadline:
+            optuna.delete_study(study_name=name, storage=opened)
+            return None
+        time.sleep(0.1)
+    return None
+
+
+def _make(
+    opened: BaseStorage, name: str, plan: Plan, fingerprint: str, register: Callable[[str], dict[str, str]]
+) -> optuna.Study | None:
+    """Make the validation; None where another process has just taken its name."""
+    try:
+        study = optuna.create_study(study_name=name, storage=opened, direction="maximize")
+    except DuplicatedStudyError:
+        return None
+    try:
+        study.set_user_attr("mlflow", register(name))
+        study.set_user_attr("data_fingerprint", fingerprint)
+        # The plan comes last: a validation that has one is whole.
+        study.set_user_attr(KIND, plan.as_data())
+    except BaseException:
+        # Interrupted half-way: the name must not stay taken by something that cannot be opened.
+        optuna.delete_study(study_name=name, storage=opened)
+        raise
+    return study
 
 
 def open_validation(place: Place, name: str) -> Validation | None:
@@ -140,58 +106,77 @@ def open_validation(place: Place, name: str) -> Validation | None:
 
 
 def work(validation: Validation, *, device: str, say: Callable[[str], None] = print) -> int:
-    """Run blocks until none waits; returns how many this worker ran."""
+    """Run blocks until none waits; returns how many this worker finished.
+
+    A block that crashes goes back into the queue, a few times. Raises RunError where one has had its attempts, or where
+    several in a row crash here.
+    """
     import torch
 
     from tuner.interrupt import Interrupted, signals
+    from tuner.worker import FAILURES_IN_A_ROW
 
     if device == "cpu":
         torch.set_num_threads(1)
-    count = 0
+    study, done, failed = validation.optuna, 0, 0
     with signals():
-        storage.reclaim(validation.optuna)
-        while trial := storage.claim(validation.optuna, validation.plan.seeds, lambda n: RandomSampler(seed=n)):
+        storage.reclaim(study)
+        while trial := queue.claim(study):
+            block = trial.user_attrs["block"]
+            before = study._storage.get_trial(trial._trial_id).intermediate_values
+            reported = max(before, default=0)  # where the block was interrupted
+
+            def tell(step: int, share: float, trial: Trial = trial, reported: int = reported) -> None:
+                if step > reported:
+                    trial.report(share, step)
+
             try:
-                before = validation.optuna._storage.get_trial(trial._trial_id).intermediate_values
-                record = run_block(validation.plan, trial, device, reported=max(before, default=0))
+                record = run_block(validation.plan, block, device, tell)
             except (Interrupted, KeyboardInterrupt):
-                storage.hand_back(validation.optuna, trial._trial_id)
+                storage.hand_back(study, trial._trial_id)
                 raise
-            except Exception:
-                trial.set_user_attr("reason", masked(traceback.format_exc()))
-                validation.optuna.tell(trial, state=TrialState.FAIL)
-                raise
+            except Exception as error:
+                failed += 1
+                said = masked(f"block {block} failed: {type(error).__name__}: {error}")
+                queue.fail(study, trial, masked(traceback.format_exc()))
+                if not queue.try_again(study, trial):
+                    raise RunError(f"{said} ({queue.ATTEMPTS} attempts)") from error
+                say(f"{said}; it goes back into the queue")
+                if failed >= FAILURES_IN_A_ROW:
+                    raise RunError(f"{failed} blocks in a row failed here; the last one: {said}") from error
+                continue
             trial.set_user_attr("arms", record)
             base = next(iter(validation.plan.arms))
-            validation.optuna.tell(trial, record[base]["test"].get("test/weighted_f1", 0.0))
-            count += 1
-            say(f"block {trial.number + 1} of {validation.plan.seeds}")
-    return count
+            study.tell(trial, record[base]["test"].get("test/weighted_f1", 0.0))
+            done, failed = done + 1, 0
+            say(f"block {block} is done")
+    return done
 
 
-def run_block(plan: Plan, trial: Trial, device: str, reported: int = 0) -> dict[str, Any]:
-    """Train every arm and the null arm under the block's seed; one record an arm.
+def run_block(
+    plan: Plan, block: int, device: str, tell: Callable[[int, float], None] = lambda step, share: None
+) -> dict[str, Any]:
+    """Train every arm and the null arm under the seed of the block (0 for the first); one record an arm.
 
-    reported: last epoch that was reported before the block was interrupted.
+    tell: hears after each epoch how far the block is: step 1, 2, .. and the share of all.
     """
     from trainer.tensors import to_tensors
     from trainer.train import train
     from tuner.interrupt import leave_if_asked
 
-    seed = FRESH + plan.spec.seed * 100_000 + trial.number
+    seed = FRESH + plan.spec.seed * 100_000 + block
     # Where the data has no fixed split, the seed decides it too.
     data = load_data(plan.spec.model_copy(update={"seed": seed}))
     tensors = to_tensors(data, plan.spec.model, device)
     rare = rarest(np.bincount(data.labels[data.labels >= 0], minlength=data.n_classes))
     rare_names = [f"test_f1/{data.label_names[i]}" for i in rare]
-    total = plan.spec.training.epochs * 2
+    epochs = plan.spec.training.epochs
 
     def run(configs: list[Config], noise: int) -> list[dict[str, Any]]:
         def report(reports: list[Any]) -> tuple[()]:
             leave_if_asked()
-            epoch = reports[0].epoch + noise * plan.spec.training.epochs
-            if epoch > reported:
-                trial.report(epoch / total, epoch)
+            step = reports[0].epoch + noise * epochs
+            tell(step, step / (2 * epochs))
             return ()
 
         results = train(configs, tensors, plan.spec.model, plan.spec.training, seed=seed, noise=noise, report=report)
@@ -231,8 +216,8 @@ def rarest(counts: np.ndarray) -> list[int]:
 
 def records(validation: Validation) -> dict[str, list[dict[str, Any]]]:
     """Finished blocks by arm, in the order of the blocks."""
-    done = storage.trials(validation.optuna, [TrialState.COMPLETE])
+    there = queue.by_block(validation.optuna)
+    done = [trial for _, trial in sorted(there.items()) if trial.state == TrialState.COMPLETE]
     if not done:
         raise InputError(f"validation {validation.name} has no finished block")
-    names = [*validation.plan.arms, NULL]
-    return {name: [t.user_attrs["arms"][name] for t in sorted(done, key=lambda t: t.number)] for name in names}
+    return {name: [t.user_attrs["arms"][name] for t in done] for name in (*validation.plan.arms, NULL)}

@@ -5,34 +5,24 @@ from __future__ import annotations
 import json
 import shlex
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from optuna.trial import TrialState
 from rich.console import Console
 
-from trainer.knobs import Config
 from tuner import device as devices
-from tuner import provenance, storage, study_file
-from tuner.errors import InputError, RunError, unknown
-from tuner.launch import local
-from tuner.spec import Spec
-from tuner.study import Place, exists, load_data, open_study, with_overrides
-from tuner.summary import best_trial, config_of
+from tuner import provenance, study_file
+from tuner.errors import InputError, unknown
+from tuner.study import Place, exists, load_data
 from tuner.tracking import NOTE, Tracker
 from tuner.validate import recommendation
-from tuner.validate.blocks import Plan, Validation, create_or_resume, enqueue, records
+from tuner.validate.arms import make_plan
+from tuner.validate.blocks import Validation, create_or_resume, records
+from tuner.validate.plan import Plan
 from tuner.validate.report import LANGUAGES, report
-from tuner.validate.statistics import seeds_for_claims
-from tuner.validate.verdict import decided, judge
-
-DEFAULT_SEEDS = 10
-MOST_SEEDS = 60
-"""The budget of `--until-decided` where --seeds does not set it."""
-FIRST_LOOK, BETWEEN_LOOKS = 8, 4
-"""Blocks before the first look of `--until-decided`, and between two looks."""
+from tuner.validate.running import run, run_until_decided
+from tuner.validate.verdict import judge
 
 
 def validate(
@@ -73,117 +63,15 @@ def validate(
         place, label, plan, fingerprint, lambda name: _register(place, name, plan, fingerprint)
     )
     if plan.until_decided:
-        _run_until_decided(validation, workers or devices.default_workers(device), device, say)
+        run_until_decided(validation, workers or devices.default_workers(device), device, say)
     else:
-        _run(validation, plan.seeds, workers or devices.default_workers(device), device, say)
+        run(validation, plan.seeds, workers or devices.default_workers(device), device, say)
     runs = records(validation)
     result = judge(validation.plan, runs)
     given = {"baseline": baseline, "candidate": candidate, "seeds": seeds, "epochs": epochs, "data": data}
     flags = {"until-decided": until_decided, "no-dose-response": not dose_response}
     command = _command(study, given | {"claims": claims}, flags)
     return result | {"name": validation.name, "report": str(_report(validation, runs, result, lang, command))}
-
-
-def make_plan(
-    place: Place,
-    told: recommendation.Recommendation,
-    study: str | None,
-    baseline: str | None,
-    candidate: str | None,
-    seeds: int | None,
-    epochs: int | None,
-    data: str | None,
-    until_decided: bool,
-    dose_response: bool,
-) -> Plan:
-    """Fix everything: arms, claims, margin, seeds. Raises InputError where something does not fit."""
-    if (baseline is None) != (candidate is None):
-        raise InputError("--baseline and --candidate go together; found only one of them")
-    spec, best = _spec(place, study)
-    spec = with_overrides(spec, epochs=epochs, data=data)
-    named = told.configs()
-    designs: dict[str, Any] = {}
-    if baseline is not None and candidate is not None:
-        first, second = (_config(place, study, name, named) for name in (baseline, candidate))
-        if first == second:
-            raise InputError(f"--baseline {baseline} and --candidate {candidate} are the same configuration")
-        arms = dict(zip(_labels(baseline, candidate), (first, second), strict=True))
-        claims = [
-            c for c in told.claims if c.candidate == candidate and c.baseline == "baseline" == _canonical(baseline)
-        ]
-    else:
-        arms = dict(named)
-        if best is not None and best not in named.values():
-            arms["best"] = best
-        claims = list(told.claims)
-        designs["ladder"] = told.ladder
-        designs["factorial"] = told.factorial.model_dump() if told.factorial else None
-        if dose_response:
-            doses = told.doses()
-            arms |= {name: config for name, (_, config) in doses.items() if name not in arms}
-            designs["doses"] = {name: dose for name, (dose, _) in doses.items()}
-    plan = Plan(
-        spec,
-        arms,
-        told.primary,
-        told.margin,
-        [c.model_dump(mode="json") for c in claims],
-        seeds or (MOST_SEEDS if until_decided else DEFAULT_SEEDS),
-        until_decided,
-        **designs,
-    )
-    if not plan.candidates and not plan.doses:
-        raise InputError("nothing to compare: the recommendation has no plan, no arm and no dose-response")
-    needed = max(seeds_for_claims(max(1, len(plan.candidates))), FIRST_LOOK if until_decided else 0)
-    if plan.seeds < needed:
-        raise InputError(
-            f"--seeds {plan.seeds} is too few: {len(plan.candidates)} comparisons need at least {needed} paired seeds "
-            "for any of them to be significant (exact sign-flip test, Holm)"
-        )
-    return plan
-
-
-def _spec(place: Place, study: str | None) -> tuple[Spec, Config | None]:
-    """The spec to train with, and the best config where the study is a search that has one."""
-    if study is None or not exists(place, study):
-        return study_file.load(study or "quickstart"), None
-    opened = open_study(place, study)
-    best = best_trial(opened)
-    if best is None:
-        raise InputError(f"study {study!r} has no completed trial to validate; see: tuner status {study}")
-    return opened.spec, config_of(opened.spec, best)
-
-
-def _canonical(name: str) -> str:
-    return "baseline" if name == "original" else name
-
-
-def _label(name: str) -> str:
-    return Path(name).stem if name.endswith((".yaml", ".yml", ".json")) else name
-
-
-def _labels(baseline: str, candidate: str) -> tuple[str, str]:
-    """Names of two arms, as short as they can be without being the same or the null arm's."""
-    short = _label(_canonical(baseline)), _label(_canonical(candidate))
-    return short if short[0] != short[1] and recommendation.NULL not in short else (baseline, candidate)
-
-
-def _config(place: Place, study: str | None, name: str, named: dict[str, Config]) -> Config:
-    """An arm by name, trial:N or file."""
-    if _canonical(name) in named:
-        return named[_canonical(name)]
-    if name.startswith("trial:"):
-        if study is None:
-            raise InputError(f"{name} needs the study that it is of: tuner validate STUDY ... {name}")
-        number = name.removeprefix("trial:")
-        opened = open_study(place, study)
-        found = {str(t.number): t for t in storage.trials(opened.optuna) if "config" in t.user_attrs}
-        if number not in found:
-            raise InputError(f"study {study!r} has no trial {number!r} that was started; there are {len(found)}")
-        return config_of(opened.spec, found[number])
-    if name.endswith((".yaml", ".yml", ".json")) or "/" in name:
-        return recommendation.config_file(Path(name))
-    raise InputError(f"{unknown('plan', name, [*named, 'original'])} (or trial:N, or a config file)")
 
 
 def _register(place: Place, name: str, plan: Plan, fingerprint: str) -> dict[str, str]:
@@ -197,57 +85,6 @@ def _register(place: Place, name: str, plan: Plan, fingerprint: str) -> dict[str
         file.write_text(json.dumps(plan.as_data(), indent=2))
         tracker.artifact(runs["run_id"], file)
     return runs
-
-
-def _run_until_decided(validation: Validation, workers: int, device: str, say: Callable[[str], None]) -> None:
-    """Blocks in small lots until every verdict is clear or the budget is spent."""
-    seeds = FIRST_LOOK
-    while True:
-        _run(validation, seeds, workers, device, say)
-        if decided(validation.plan, records(validation)):
-            say(f"every verdict is clear after {seeds} seeds")
-            return
-        if seeds >= validation.plan.seeds:
-            say(f"not every verdict is clear after {seeds} seeds, which was the budget")
-            return
-        seeds = min(seeds + BETWEEN_LOOKS, validation.plan.seeds)
-
-
-def _run(validation: Validation, seeds: int, workers: int, device: str, say: Callable[[str], None]) -> None:
-    """Run blocks until there are `seeds` of them: start workers and watch them."""
-    enqueue(validation, seeds)
-    storage.reclaim(validation.optuna)
-    waiting = [t for t in storage.trials(validation.optuna) if not t.state.is_finished()]
-    if not waiting:
-        _refuse_broken(validation)
-        return
-    arms = len(validation.plan.arms) + 1
-    say(f"{validation.name}: {arms} arms x {seeds} paired seeds, {validation.plan.spec.training.epochs} epochs each")
-    processes = local.start(validation.name, validation.place, min(workers, len(waiting)), device)
-    local.go(processes)
-    told = seeds - len(waiting)
-
-    try:
-        with local.supervised(processes, lambda: say("stopping: blocks under way go back into the queue")):
-            while local.running(processes):
-                time.sleep(0.5)
-                done = len(storage.trials(validation.optuna, [TrialState.COMPLETE]))
-                if done > told:
-                    told = done
-                    say(f"{done} of {seeds} seeds done")
-    finally:
-        storage.reclaim(validation.optuna)
-    if any(not t.state.is_finished() for t in storage.trials(validation.optuna)):
-        failed = next((p for p in processes if p.exit_code), processes[0])
-        raise RunError(f"{failed.last_words()} (worker log: {failed.log})")
-    _refuse_broken(validation)
-
-
-def _refuse_broken(validation: Validation) -> None:
-    """A block that crashed is an error each time, never a block less."""
-    broken = storage.trials(validation.optuna, [TrialState.FAIL])
-    if broken:
-        raise RunError(f"block {broken[0].number} failed: {broken[0].user_attrs.get('reason', '').strip()[-500:]}")
 
 
 def _command(study: str | None, options: dict[str, Any], flags: dict[str, bool]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from tuner.validate import designs, measures, statistics
-from tuner.validate.blocks import Plan
+from tuner.validate.plan import Plan
 from tuner.validate.recommendation import NULL
 
 Records = Mapping[str, Sequence[measures.Record]]

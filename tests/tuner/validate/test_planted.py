@@ -4,22 +4,13 @@ import numpy as np
 import pytest
 
 from tuner.spec import Spec
-from tuner.validate.blocks import Plan, run_block
+from tuner.validate.blocks import run_block
+from tuner.validate.plan import Plan
 from tuner.validate.recommendation import Recommendation
 from tuner.validate.verdict import judge
 
 SEEDS = 8
 ARMS = {"heavy": {"encoder_loss_weight": 30.0}, "twin": {"gate_reg_weight": 0.0100001}}
-
-
-class Block:
-    """What a block needs of a trial."""
-
-    def __init__(self, number):
-        self.number, self.steps = number, []
-
-    def report(self, value, step):
-        self.steps.append((step, value))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +38,7 @@ def found(plan):
     import torch
 
     torch.set_num_threads(1)
-    blocks = [run_block(plan, Block(i), "cpu") for i in range(SEEDS)]
+    blocks = [run_block(plan, i, "cpu") for i in range(SEEDS)]
     records = {name: [block[name] for block in blocks] for name in blocks[0]}
     return judge(plan, records)
 
@@ -76,8 +67,7 @@ def test_the_baseline_against_itself_is_neither_better_nor_worse(found):
 def test_a_block_repeats_exactly_and_reports_its_progress(plan):
     short = plan.spec.model_copy(update={"training": plan.spec.training.__class__(epochs=2, batch_size=64)})
     small = Plan(short, {"baseline": plan.arms["baseline"]}, plan.primary, plan.margin, [], 1)
-    first, second = Block(4), Block(4)
-    assert run_block(small, first, "cpu") == run_block(small, second, "cpu")
-    assert first.steps == [(1, 0.25), (2, 0.5), (3, 0.75), (4, 1.0)]
-    other = run_block(small, Block(5), "cpu")
-    assert other != run_block(small, Block(4), "cpu")
+    steps = []
+    assert run_block(small, 4, "cpu", lambda *told: steps.append(told)) == run_block(small, 4, "cpu")
+    assert steps == [(1, 0.25), (2, 0.5), (3, 0.75), (4, 1.0)]
+    assert run_block(small, 5, "cpu") != run_block(small, 4, "cpu")

@@ -12,7 +12,8 @@ from tuner import study_file
 from tuner.report import document as parts
 from tuner.study import with_overrides
 from tuner.validate import recommendation, report
-from tuner.validate.blocks import CURVES, Plan
+from tuner.validate.blocks import CURVES
+from tuner.validate.plan import Plan
 from tuner.validate.recommendation import NULL
 from tuner.validate.report import numbers as shown
 from tuner.validate.report import sections

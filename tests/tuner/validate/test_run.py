@@ -18,8 +18,9 @@ from tuner.export import export
 from tuner.launch import local
 from tuner.study import Place, open_study
 from tuner.summary import best_trial, config_of
-from tuner.validate import blocks
-from tuner.validate.blocks import CURVES, FRESH, create_or_resume, enqueue, open_validation, work
+from tuner.validate import blocks, queue
+from tuner.validate.blocks import CURVES, FRESH, create_or_resume, open_validation, work
+from tuner.validate.plan import Plan
 from tuner.validate.run import validate
 
 EPOCHS = 5
@@ -237,10 +238,10 @@ def test_two_workers_share_the_blocks(play, place, tiny):
             inner[0] = work(open_validation(place, name), device="cpu", say=lambda text: None)
         return no_difference(config, seed, noise)
 
-    plan = blocks.Plan(study_file.load(str(tiny)), {"baseline": LossConfig()}, "final_performance", 0.01, [], 6)
+    plan = Plan(study_file.load(str(tiny)), {"baseline": LossConfig()}, "final_performance", 0.01, [], 6)
     validation = create_or_resume(place, "shared", plan, "fingerprint", lambda name: {})
     name = validation.name
-    enqueue(validation, 6)
+    queue.fill(validation.optuna, 6)
     calls = play(score)
     assert work(validation, device="cpu", say=lambda text: None) == 1
     assert inner == [5]
@@ -249,10 +250,10 @@ def test_two_workers_share_the_blocks(play, place, tiny):
 
 
 def test_blocks_are_in_order_whoever_ran_them_first(play, place, tiny):
-    plan = blocks.Plan(study_file.load(str(tiny)), {"baseline": LossConfig()}, "final_performance", 0.01, [], 3)
+    plan = Plan(study_file.load(str(tiny)), {"baseline": LossConfig()}, "final_performance", 0.01, [], 3)
     validation = create_or_resume(place, "order", plan, "fingerprint", lambda name: {})
-    enqueue(validation, 3)
-    enqueue(validation, 3)  # asking twice adds nothing
+    queue.fill(validation.optuna, 3)
+    queue.fill(validation.optuna, 3)  # asking twice adds nothing
     assert len(storage.trials(validation.optuna)) == 3
     with pytest.raises(InputError, match="no finished block"):
         blocks.records(validation)

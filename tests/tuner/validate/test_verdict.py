@@ -9,7 +9,7 @@ import pytest
 from trainer.config import LossConfig
 from tuner.spec import Spec
 from tuner.validate import designs, measures
-from tuner.validate.blocks import Plan
+from tuner.validate.plan import Plan
 from tuner.validate.verdict import claim_verdict, decided, judge, plain
 
 BLOCKS = 10

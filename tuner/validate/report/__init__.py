@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.report.document import Document
-from tuner.validate.blocks import Plan
+from tuner.validate.plan import Plan
 from tuner.validate.report import sections
 from tuner.validate.report.strings import LANGUAGES, Words
 

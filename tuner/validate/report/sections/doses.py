@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuner.report.document import Badge, Block, Figure, Heading, Table, Text
-from tuner.validate.blocks import Plan
+from tuner.validate.plan import Plan
 from tuner.validate.report import figures
 from tuner.validate.report.numbers import interval, signed
 from tuner.validate.report.sections.source import Source

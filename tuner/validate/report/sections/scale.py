@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from tuner.report.document import Block, Heading, Text
-from tuner.validate.blocks import Plan
+from tuner.validate.plan import Plan
 from tuner.validate.recommendation import NULL
 from tuner.validate.report.numbers import interval, signed
 from tuner.validate.report.sections.source import Source

@@ -11,7 +11,7 @@ import numpy as np
 
 from tuner.report.document import Badge
 from tuner.validate import measures
-from tuner.validate.blocks import Plan
+from tuner.validate.plan import Plan
 from tuner.validate.recommendation import NULL
 from tuner.validate.report.numbers import ends
 from tuner.validate.report.strings import Words

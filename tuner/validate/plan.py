@@ -1,0 +1,68 @@
+"""What is fixed before the first run: arms, claims, margin, seeds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from trainer.knobs import Config
+from tuner.spec import Spec
+from tuner.study import spec_dict
+from tuner.study_file import parse
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is fixed before the first run."""
+
+    spec: Spec
+    """data, model and training; its knobs play no part"""
+    arms: dict[str, Config]
+    """the baseline first; the null arm is added to every block"""
+    primary: str
+    margin: float
+    claims: list[dict[str, Any]]
+    seeds: int
+    """blocks; the most that are run where `until_decided`"""
+    until_decided: bool = False
+    """look after every few blocks and stop when all verdicts are clear, with intervals that allow for looking"""
+    doses: dict[str, float] = field(default_factory=dict)
+    """arms of the dose-response and their doses; they are compared with each other only"""
+    ladder: list[str] = field(default_factory=list)
+    factorial: dict[str, str] | None = None
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain data, from which `from_data` makes the plan again."""
+        return {
+            "spec": spec_dict(self.spec),
+            "arms": {name: config.knobs() for name, config in self.arms.items()},
+            "primary": self.primary,
+            "margin": self.margin,
+            "claims": self.claims,
+            "seeds": self.seeds,
+            "until_decided": self.until_decided,
+            "doses": self.doses,
+            "ladder": self.ladder,
+            "factorial": self.factorial,
+        }
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> Plan:
+        """The inverse of `as_data`."""
+        spec = parse(data["spec"])
+        arms = {name: spec.vocabulary.config(knobs) for name, knobs in data["arms"].items()}
+        return cls(**{**data, "spec": spec, "arms": arms})
+
+    @property
+    def candidates(self) -> list[str]:
+        """Arms that are compared with the baseline: all but it and those of the dose-response alone."""
+        base = next(iter(self.arms))
+        named = {base, *self.ladder, *(c["candidate"] for c in self.claims), *(c["baseline"] for c in self.claims)}
+        only_doses = {name for name, dose in self.doses.items() if name.endswith(f"={dose:g}")} - named
+        return [name for name in self.arms if name != base and name not in only_doses]
+
+    def fingerprint(self) -> str:
+        """Eight characters that change with anything that is fixed."""
+        return hashlib.sha256(json.dumps(self.as_data(), sort_keys=True).encode()).hexdigest()[:8]

@@ -1,0 +1,77 @@
+"""The queue of a validation: blocks as trials, n of them whoever fills it, tried again where one crashes.
+
+The first trial of a block that has not failed is the block. Any other is one too many, as two calls that fill the queue
+at the same moment can make it; whoever claims it ends it without running it.
+"""
+
+from __future__ import annotations
+
+import optuna
+from optuna.samplers import RandomSampler
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from tuner import storage
+
+ATTEMPTS = 3
+"""So often is a block begun by one call of `validate` before its crash is the user's to look at."""
+ALREADY_THERE = "this block was in the queue already"
+
+
+def fill(study: optuna.Study, blocks: int) -> None:
+    """Put every block below `blocks` into the queue that is not there or has failed; n blocks for any callers."""
+    there = by_block(study)
+    for block in range(blocks):
+        if block not in there:
+            enqueue(study, block)
+
+
+def enqueue(study: optuna.Study, block: int, attempt: int = 1) -> None:
+    """Put one block into the queue."""
+    study.enqueue_trial({}, user_attrs={"block": block, "attempt": attempt})
+
+
+def by_block(study: optuna.Study) -> dict[int, FrozenTrial]:
+    """The trial of each block: the first one that has not failed."""
+    found: dict[int, FrozenTrial] = {}
+    for trial in storage.trials(study):
+        if trial.state != TrialState.FAIL:
+            found.setdefault(trial.user_attrs["block"], trial)
+    return found
+
+
+def one_too_many(study: optuna.Study, number: int) -> bool:
+    """Whether another trial stands for the block of the trial of that number."""
+    return all(trial.number != number for trial in by_block(study).values())
+
+
+def claim(study: optuna.Study) -> Trial | None:
+    """Take the next block; None where none waits."""
+    while trial := storage.claim(study, len(storage.trials(study)), lambda number: RandomSampler(seed=number)):
+        if not one_too_many(study, trial.number):
+            return trial
+        fail(study, trial, ALREADY_THERE)
+    return None
+
+
+def fail(study: optuna.Study, trial: Trial, reason: str) -> None:
+    """End a trial that came to nothing."""
+    trial.set_user_attr("reason", reason)
+    study.tell(trial, state=TrialState.FAIL)
+
+
+def try_again(study: optuna.Study, trial: Trial) -> bool:
+    """Put the block of a trial that crashed into the queue once more; False where it has had its attempts."""
+    attempt: int = trial.user_attrs.get("attempt", 1)
+    if attempt < ATTEMPTS:
+        enqueue(study, trial.user_attrs["block"], attempt + 1)
+    return attempt < ATTEMPTS
+
+
+def crashes(study: optuna.Study, blocks: int) -> dict[int, str]:
+    """Blocks below `blocks` that have failed and are not in the queue, with the reason of their last crash."""
+    there = by_block(study)
+    return {
+        trial.user_attrs["block"]: trial.user_attrs.get("reason", "")
+        for trial in storage.trials(study, [TrialState.FAIL])
+        if trial.user_attrs["block"] not in there and trial.user_attrs["block"] < blocks
+    }

@@ -1,0 +1,87 @@
+"""Run the blocks of a validation: start workers, watch them, wait for those of other callers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from tuner import storage
+from tuner.errors import RunError
+from tuner.launch import local
+from tuner.validate import queue
+from tuner.validate.arms import FIRST_LOOK
+from tuner.validate.blocks import Validation, records
+from tuner.validate.verdict import decided
+
+BETWEEN_LOOKS = 4
+"""Blocks between two looks of `--until-decided`."""
+
+
+def run_until_decided(validation: Validation, workers: int, device: str, say: Callable[[str], None]) -> None:
+    """Blocks in small lots until every verdict is clear or the budget is spent."""
+    seeds = FIRST_LOOK
+    while True:
+        run(validation, seeds, workers, device, say)
+        if decided(validation.plan, records(validation)):
+            say(f"every verdict is clear after {seeds} seeds")
+            return
+        if seeds >= validation.plan.seeds:
+            say(f"not every verdict is clear after {seeds} seeds, which was the budget")
+            return
+        seeds = min(seeds + BETWEEN_LOOKS, validation.plan.seeds)
+
+
+def run(validation: Validation, seeds: int, workers: int, device: str, say: Callable[[str], None]) -> None:
+    """Run blocks until there are `seeds` of them: start workers, watch them, and wait for those of other callers."""
+    study, name = validation.optuna, validation.name
+    queue.fill(study, seeds)
+    arms = len(validation.plan.arms) + 1
+    introduction = f"{name}: {arms} arms x {seeds} paired seeds, {validation.plan.spec.training.epochs} epochs each"
+    waited = False
+    while unfinished := _unfinished(study, seeds):
+        if introduction:
+            say(introduction)
+            introduction = ""
+        waiting = [trial for trial in unfinished if trial.state == TrialState.WAITING]
+        if waiting:
+            _train(validation, seeds, local.start(name, validation.place, min(workers, len(waiting)), device), say)
+        else:
+            if not waited:
+                say(f"other workers train {len(unfinished)} of {seeds} seeds; waiting for them")
+                waited = True
+            time.sleep(0.5)
+    if broken := queue.crashes(study, seeds):
+        block, reason = next(iter(broken.items()))
+        raise RunError(f"block {block} failed: {reason.strip()[-500:]}")
+
+
+def _unfinished(study: optuna.Study, seeds: int) -> list[FrozenTrial]:
+    """Blocks below `seeds` that wait or run, those of dead workers put back."""
+    storage.reclaim(study)
+    return [t for block, t in queue.by_block(study).items() if block < seeds and not t.state.is_finished()]
+
+
+def _train(validation: Validation, seeds: int, processes: list[local.Process], say: Callable[[str], None]) -> None:
+    """Let workers begin and watch them until all have left. Raises RunError where one failed and blocks still wait."""
+    study = validation.optuna
+    local.go(processes)
+    told = _done(study)
+    try:
+        with local.supervised(processes, lambda: say("stopping: blocks under way go back into the queue")):
+            while local.running(processes):
+                time.sleep(0.5)
+                if (done := _done(study)) > told:
+                    told = done
+                    say(f"{done} of {seeds} seeds done")
+    finally:
+        unfinished = _unfinished(study, seeds)
+    failed = [p for p in processes if p.exit_code]
+    if failed and any(trial.state == TrialState.WAITING for trial in unfinished):
+        raise RunError(f"{failed[0].last_words()} (worker log: {failed[0].log})")
+
+
+def _done(study: optuna.Study) -> int:
+    return sum(trial.state == TrialState.COMPLETE for trial in queue.by_block(study).values())
