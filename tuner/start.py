@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
 
 from tuner import device as devices
-from tuner import names, progress, storage, study_file
+from tuner import names, own_code, progress, storage, study_file
 from tuner.errors import InputError, RunError
 from tuner.finish import finish, finished
 from tuner.launch import local
@@ -43,7 +44,8 @@ def run(
     # A new study takes seconds to make, most of them for MLflow's database; workers load their libraries meanwhile.
     processes = [] if exists(place, label) else local.start(label, place, count, device)
     try:
-        opened = make_or_resume(place, study, name, trials=trials, epochs=epochs, seed=seed, data=data)
+        changes: dict[str, Any] = {"trials": trials, "epochs": epochs, "seed": seed, "data": data}
+        opened = make_or_resume(place, study, name, look=lambda spec: _own_code(spec, console, quiet), **changes)
     except BaseException:
         local.discard(processes)
         raise
@@ -72,22 +74,34 @@ def make_or_resume(
     epochs: int | None = None,
     seed: int | None = None,
     data: str | None = None,
+    look: Callable[[Spec], None] = lambda spec: None,
 ) -> Study:
     """The study of that name, made where there is none. Flags that are left out keep what the study has.
+
+    `look` gets the spec before anything is made or trained of it, and may raise.
 
     Raises InputError where the study file or a flag differs from what the study was made with.
     """
     changes: dict[str, Any] = {"epochs": epochs, "seed": seed, "data": data}
     if name is not None and study is None and exists(place, name):
-        return _resume(place, name, None, trials, changes)
+        return _resume(place, name, None, trials, changes, look)
     spec = study_file.load(study or "quickstart")
     name = name or study_file.find(study or "quickstart").stem
     if not exists(place, name):
-        return create_study(place, name, with_overrides(spec, trials=trials, **changes))
-    return _resume(place, name, spec, trials, changes)
+        spec = with_overrides(spec, trials=trials, **changes)
+        look(spec)
+        return create_study(place, name, spec)
+    return _resume(place, name, spec, trials, changes, look)
 
 
-def _resume(place: Place, name: str, file: Spec | None, trials: int | None, changes: dict[str, Any]) -> Study:
+def _resume(
+    place: Place,
+    name: str,
+    file: Spec | None,
+    trials: int | None,
+    changes: dict[str, Any],
+    look: Callable[[Spec], None],
+) -> Study:
     opened = open_study(place, name)
     kept = opened.spec
     if file is not None:
@@ -109,7 +123,17 @@ def _resume(place: Place, name: str, file: Spec | None, trials: int | None, chan
             raise InputError(f"--trials must be at least 1; found {trials}")
         opened.optuna.set_user_attr("n_trials", trials)
     fill_queue(opened)
+    if any(not t.state.is_finished() for t in storage.trials(opened.optuna)):
+        look(kept)
     return opened
+
+
+def _own_code(spec: Spec, console: Console, quiet: bool) -> None:
+    """Say what of the user's own is going to run, then try it."""
+    said = own_code.notice(spec)
+    if said and not quiet:
+        console.print(said, highlight=False, soft_wrap=not console.is_terminal)
+    own_code.check(spec)
 
 
 def _source(spec: Spec) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def _brief(name: str, value: Any) -> str:
     if (name, value) in _SAID_BY_ANOTHER or (name not in _ALWAYS and BUILT_IN.defaults.get(name) == value):
         return ""
     shown = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return shown if name in _SELF_EXPLAINING else f"{_SHORT.get(name, name)}={shown}"
+    return shown if name in _SELF_EXPLAINING else f"{_SHORT.get(name, name.removesuffix('_weight'))}={shown}"
 
 
 def config_of(spec: Spec, trial: FrozenTrial) -> Config:

@@ -23,7 +23,7 @@ from trainer.tensors import TensorData, to_tensors
 from trainer.train import Result, train
 from tuner import device as devices
 from tuner import model_file, provenance, storage
-from tuner.errors import RunError
+from tuner.errors import RunError, UserCodeError
 from tuner.interrupt import Interrupted, leave_if_asked, signals
 from tuner.masking import masked
 from tuner.pruning import RungPruner
@@ -140,8 +140,9 @@ class Worker:
                 self._hand_back(trials, running, broken)
                 raise RunError(f"{broken}. The trial is back in the queue; start again to resume") from error
             # Whatever else breaks is this trial's failure; a fused batch shares its fate.
-            self.last_failure = f"{type(error).__name__}: {error}"
-            self._fail(trials, running, masked(traceback.format_exc()))
+            theirs = isinstance(error, UserCodeError)
+            self.last_failure = str(error) if theirs else f"{type(error).__name__}: {error}"
+            self._fail(trials, running, masked(str(error) if theirs else traceback.format_exc()))
             return [TrialState.FAIL] * len(trials)
 
     def _start(self, trial: Trial) -> Running:

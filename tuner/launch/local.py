@@ -15,7 +15,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from tuner.errors import RunError
 
 if TYPE_CHECKING:
     from tuner.study import Place
@@ -52,8 +54,7 @@ def start(name: str, place: Place, count: int, device: str) -> list[Process]:
     logs = place.state / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     command = ["worker", name, "--state", str(place.state), "--device", device]
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tuner.launch.preload"])
+    context = _forkserver()
     started = []
     with _environment(ONE_THREAD if device == "cpu" else {}):
         forkserver.ensure_running()
@@ -71,6 +72,38 @@ def start(name: str, place: Place, count: int, device: str) -> list[Process]:
         theirs.close()
         started.append(Process(process, ours, log))
     return started
+
+
+def call(function: Callable[..., Any], *args: Any) -> Any:
+    """What `function(*args)` returns, in a process of its own; its standard output goes to standard error.
+
+    function: of a module's top level; args and result: plain data. Raises RunError where the process dies of it.
+    """
+    theirs, ours = multiprocessing.Pipe(duplex=False)[::-1]
+    process = _forkserver().Process(target=_call, args=(theirs, function, args))
+    with _no_main_module():
+        process.start()
+    theirs.close()
+    try:
+        return ours.recv()
+    except EOFError:
+        process.join()
+        raise RunError(f"the process that was to run it ended with exit code {process.exitcode}") from None
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+
+
+def _call(answer: Connection, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    os.dup2(2, 1)
+    answer.send(function(*args))
+
+
+def _forkserver() -> multiprocessing.context.ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tuner.launch.preload"])
+    return context
 
 
 def _worker(command: list[str], env: dict[str, str], log: Path, begin: Connection) -> None:
