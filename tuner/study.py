@@ -113,7 +113,10 @@ def with_overrides(
     if seed is not None:
         raw["seed"] = seed
     if data is not None:
-        raw["data"] |= {"source": "npz", "path": str(Path(data).expanduser().absolute())}
+        from trainer.data import source_of
+
+        path = str(Path(data).expanduser().absolute())
+        raw["data"] |= {"source": source_of(path), "path": path}
     return parse(raw)
 
 

@@ -45,7 +45,8 @@ def load(study: str) -> Spec:
     data = dict(document.data)
     section, model = data.get("data"), data.get("model")
     if isinstance(section, dict) and isinstance(section.get("path"), str):
-        data["data"] = {**section, "path": _beside(path, section["path"])}
+        file = _beside(path, section["path"])
+        data["data"] = {"source": _source(file, document) if "source" not in section else "", **section, "path": file}
     if isinstance(model, str):
         model = {"file": model}
     if isinstance(model, dict) and isinstance(model.get("file"), str):
@@ -58,6 +59,15 @@ def load(study: str) -> Spec:
 def _beside(file: Path, name: str) -> str:
     """What a study file calls `name`: a path relative to it."""
     return str((file.parent / Path(name).expanduser()).resolve())
+
+
+def _source(file: str, document: yaml.Document) -> str:
+    from trainer.data import source_of
+
+    try:
+        return source_of(file)
+    except InputError as error:
+        raise InputError(f"{document.where(('data', 'path'))}: {error}") from None
 
 
 def parse(data: dict[str, Any], document: yaml.Document | None = None) -> Spec:

@@ -14,28 +14,28 @@ Ints = NDArray[np.int64]
 Split = NDArray[np.int8]
 
 SHARE = 0.2  # of the rows, to test and to validation each
-FOLDS = 5  # by dialogue: one fold is that same share
 ATTEMPTS = 100
 # Separate streams, so that which labels are hidden does not follow from how the rows were split.
 _SPLIT_STREAM, _HIDE_STREAM = 0, 1
 
 
-def make_split(labels: Ints, dialogue: Ints | None, given: Split | None, seed: int) -> Split:
+def make_split(labels: Ints, dialogue: Ints | None, given: Split | None, seed: int, validation: float = SHARE) -> Split:
     """An int8 (n,) array of 0 train, 1 validation, 2 test.
 
-    Without `given` a stratified 60/20/20; with only 0 and 2 in it, 20% of 0 become validation; with a 1 in
-    it, `given` as it is. Whole dialogues move together. Unlabelled rows (-1) are spread like one more class.
-    Raises InputError where there are too few dialogues to cut.
+    Without `given` a stratified 60/20/20; with only 0 and 2 in it, the share `validation` of 0 becomes validation;
+    with a 1 in it, `given` as it is. Whole dialogues move together. Unlabelled rows (-1) are spread like one more
+    class. Raises InputError where there are too few dialogues to cut.
     """
     if given is not None and np.any(given == VALIDATION):
         return given.astype(np.int8)
     parts = [TEST, VALIDATION] if given is None else [VALIDATION]
     split = np.full(len(labels), TRAIN, np.int8) if given is None else given.astype(np.int8)
+    share = SHARE if given is None else validation
     pool = np.flatnonzero(split == TRAIN)
     if dialogue is None:
-        split[pool] = _by_row(labels[pool], parts, seed)
+        split[pool] = _by_row(labels[pool], parts, seed, share)
     else:
-        split[pool] = _by_dialogue(labels[pool], dialogue[pool], parts, seed)
+        split[pool] = _by_dialogue(labels[pool], dialogue[pool], parts, seed, share)
     return split
 
 
@@ -56,8 +56,8 @@ def hide_labels(labels: Ints, split: Split, share: float, seed: int) -> Ints:
     return hidden
 
 
-def _by_row(labels: Ints, parts: list[int], seed: int) -> Split:
-    """Per class of m rows round(m / 5) to each of `parts`, the rest (at least one row) to train.
+def _by_row(labels: Ints, parts: list[int], seed: int, share: float) -> Split:
+    """Per class of m rows round(share * m) to each of `parts`, the rest (at least one row) to train.
 
     Not sklearn's stratified split: that refuses classes with fewer than two rows.
     """
@@ -65,14 +65,14 @@ def _by_row(labels: Ints, parts: list[int], seed: int) -> Split:
     split = np.full(len(labels), TRAIN, np.int8)
     for label in np.unique(labels):
         rows = rng.permutation(np.flatnonzero(labels == label))
-        size = round(SHARE * len(rows))
+        size = round(share * len(rows))
         for i, part in enumerate(parts):
             split[rows[i * size : (i + 1) * size]] = part
     return split
 
 
-def _by_dialogue(labels: Ints, dialogue: Ints, parts: list[int], seed: int) -> Split:
-    """One stratified fold of whole dialogues to each of `parts`, the rest to train.
+def _by_dialogue(labels: Ints, dialogue: Ints, parts: list[int], seed: int, share: float) -> Split:
+    """One stratified fold of whole dialogues, 1 / share of them in all, to each of `parts`, the rest to train.
 
     Rare classes can all end up outside train, so up to ATTEMPTS cuts are tried. If none is sound the first
     one is returned, and the caller's checks say what it lacks.
@@ -84,7 +84,7 @@ def _by_dialogue(labels: Ints, dialogue: Ints, parts: list[int], seed: int) -> S
             f"dialogue: expected at least {len(parts) + 1} dialogues in {where} to cut {need} from, "
             f"found {count}; leave 'dialogue' out if rows are independent, or give all three parts in 'split'"
         )
-    cuts = itertools.islice(_cuts(labels, dialogue, parts, min(FOLDS, count), seed), ATTEMPTS)
+    cuts = itertools.islice(_cuts(labels, dialogue, parts, min(round(1 / share), count), seed), ATTEMPTS)
     first = next(cuts)
     return next((cut for cut in itertools.chain([first], cuts) if _sound(labels, cut, parts)), first)
 
