@@ -1,6 +1,8 @@
 """Study files: what is shipped, what is refused and with which words, and what a spec says about its trials."""
 
 import json
+import os
+import shutil
 import textwrap
 
 import pytest
@@ -268,14 +270,22 @@ def test_at_edge_measures_on_the_scale_that_is_searched():
     assert spec.at_edge({"encoder_loss_weight": 0.011, "gate_reg_weight": 0.002, "weighting": "fixed"}) == []
 
 
-def test_command_line_changes_are_checked_like_the_file():
+def test_command_line_changes_are_checked_like_the_file(tiny):
     spec = parse()
-    changed = with_overrides(spec, epochs=7, trials=9, seed=3, data="d.npz")
+    changed = with_overrides(spec, epochs=7, trials=9, seed=3, data=os.path.relpath(tiny.parent / "tiny.npz"))
     assert (changed.training.epochs, changed.search.trials, changed.seed) == (7, 9, 3)
     assert changed.data.source == "npz"
     assert changed.data.path is not None and changed.data.path.startswith("/")
     with pytest.raises(InputError, match="epochs"):
         with_overrides(spec, epochs=0)
+
+
+def test_source_is_recognised_where_the_file_names_only_a_path(write, tmp_path, tiny):
+    shutil.copy(tiny.parent / "tiny.npz", tmp_path / "features")
+    spec = study_file.load(write(KNOB + "data: {path: features}\n"))
+    assert (spec.data.source, spec.data.path) == ("npz", str(tmp_path / "features"))
+    with pytest.raises(InputError, match=r"study.yaml:3: data file .*none: there is no such file"):
+        study_file.load(write(KNOB + "data: {path: none}\n"))
 
 
 def test_differences_name_the_fields_and_leave_out_the_number_of_trials():

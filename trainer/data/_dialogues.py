@@ -88,11 +88,11 @@ def rows(dialogues: Sequence[Dialogue]) -> Raw:
         labels.append(y)
         sizes.append(len(y))
         parts.append(dialogue.split)
-        speakers.append(_speakers(where, dialogue.speakers, len(y)))
         for name, given in dialogue.views.items():
             view = _array(f"{where}: {name}", given)
             _check_view(where, name, view, len(y), views.get(name))
             views.setdefault(name, []).append(view.astype(np.float32))
+        speakers.append(_speakers(where, dialogue.speakers, len(y)))
     if not labels:
         raise InputError("expected at least one utterance, found only empty dialogues")
     return Raw(

@@ -31,6 +31,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary; e
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 STATE = Path("mlruns")
+DATA = "Data instead of the study file's: .npz, a feature pickle, a folder with MELD's CSVs."
 
 
 def open_place(state: Path, storage: str | None, tracking: str | None) -> Place:

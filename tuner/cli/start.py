@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import STATE, Device, Quiet, State, Storage, Tracking, open_place, options
+from tuner.cli.options import DATA, STATE, Device, Quiet, State, Storage, Tracking, open_place, options
 from tuner.cli.show import out, show_result
 
 
@@ -19,7 +19,7 @@ def start(
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of a full training run.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one a GPU, or one a core.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
-    data: Annotated[str | None, typer.Option(help="Data file (.npz) instead of the study file's data.")] = None,
+    data: Annotated[str | None, typer.Option(help=DATA)] = None,
     state: State = STATE,
     storage: Storage = None,
     tracking_uri: Tracking = None,

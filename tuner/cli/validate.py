@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import STATE, AsJson, Device, Quiet, State, Storage, Tracking, open_place
+from tuner.cli.options import DATA, STATE, AsJson, Device, Quiet, State, Storage, Tracking, open_place
 from tuner.cli.show import out
 
 
@@ -21,7 +21,7 @@ def validate(
     seeds: Annotated[int | None, typer.Option(min=2, help="Paired seeds; default 10.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of a training run.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one a GPU, or one a core.")] = None,
-    data: Annotated[str | None, typer.Option(help="Data file (.npz) instead of the study file's data.")] = None,
+    data: Annotated[str | None, typer.Option(help=DATA)] = None,
     claims: Annotated[
         str | None, typer.Option(help="Your own recommendation (YAML) instead of the shipped one.")
     ] = None,

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.data import load
+from trainer.data import load, source_of
 
 SHARED = Path(os.environ.get("TUNER_SHARED", Path(__file__).parents[4] / "shared")) / "data"
 
@@ -24,6 +24,22 @@ def test_real_meld():
     assert data.fixed_split and data.n_classes == 7 and "neutral" in data.label_names
     assert np.mean(data.labels[data.rows(0)] >= 0) == pytest.approx(0.1, abs=0.001)
     assert np.all(data.labels[data.rows(2)] >= 0)
+
+
+def test_real_meld_from_its_csvs():
+    folder = str(Path(real("meld/train_sent_emo.csv")).parent)
+    assert source_of(folder) == "meld_csv"
+    data = load("meld_csv", folder)
+    widths = {name: view.shape[1] for name, view in data.views.items()}
+    assert widths == {"text": 128, "style": 64, "timing": 17, "speaker": 13}
+    assert [len(data.rows(part)) for part in (0, 1, 2)] == [9989, 1109, 2610]
+    assert len(np.unique(data.dialogue)) == 1432 and len(np.unique(data.speaker)) == 304
+    theirs = load("npz", real("meld/meld_views.npz"))
+    for part in (0, 1, 2):
+        np.testing.assert_array_equal(
+            np.array(data.label_names)[data.labels[data.rows(part)]],
+            np.array(theirs.label_names)[theirs.labels[theirs.rows(part)]],
+        )
 
 
 def test_real_mosi_is_cut_by_video():
