@@ -12,7 +12,7 @@ from trainer.data._recognise import SOURCES, source_of
 from trainer.data.dataset import Dataset
 from trainer.errors import InputError
 
-__all__ = ["Dataset", "load", "read", "source_of"]
+__all__ = ["Dataset", "Raw", "build", "load", "read", "source_of"]
 
 
 def load(source: str, path: str | None = None, *, seed: int = 0, labels: float = 1.0) -> Dataset:

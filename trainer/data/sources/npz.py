@@ -2,7 +2,8 @@
 
 view_<name> (n, d) numbers, one a view; y (n,) integers, -1 for a row without a label; and, optional,
 split (n,) 0 train, 1 validation, 2 test; dialogue (n,) integers, rows of a dialogue in order;
-speaker (n,) integers; label_names (C,) strings.
+speaker (n,) integers; label_names (C,) strings; validation, the share of 0 that becomes validation where split holds
+only 0 and 2; terms of use.
 """
 
 import zipfile
@@ -17,7 +18,7 @@ from trainer.data._raw import Raw
 from trainer.errors import InputError
 
 PREFIX = "view_"
-KEYS = ("y", "split", "dialogue", "speaker", "label_names")
+KEYS = ("y", "split", "dialogue", "speaker", "label_names", "validation", "terms")
 KNOWN = ", ".join((f"{PREFIX}<name>", *KEYS))
 
 
@@ -42,6 +43,7 @@ def read(path: str) -> Raw:
             dialogue=arrays.get("dialogue"),
             speaker=arrays.get("speaker"),
             label_names=None if names is None else _strings(names),
+            **_rest(arrays),
         )
     except InputError as error:
         raise InputError(f"data file {path}: {error}") from None
@@ -49,6 +51,43 @@ def read(path: str) -> Raw:
         raise InputError(f"data file {path}: there is no such file{_npz_in(file.parent)}") from None
     except OSError as error:
         raise InputError(f"data file {path}: cannot be read: {error.strerror or error}") from None
+
+
+def _rest(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if (share := arrays.get("validation")) is not None:
+        if share.size != 1 or share.dtype.kind != "f" or not 0 < share.item() < 1:
+            raise InputError(f"validation: expected a share between 0 and 1, found {share.tolist()!r}")
+        found["validation"] = float(share.item())
+    if (terms := arrays.get("terms")) is not None:
+        found["terms"] = _strings(terms.reshape(-1)[:1])[0]
+    return found
+
+
+def write(raw: Raw, output: Path) -> None:
+    """Write `raw` to a new file. Raises InputError where there is one of that name, or it cannot be written."""
+    arrays: dict[str, Any] = {f"{PREFIX}{name}": np.asarray(view, np.float32) for name, view in raw.views.items()}
+    arrays["y"] = np.asarray(raw.y, np.int64)
+    for key in ("split", "dialogue", "speaker"):
+        if (column := getattr(raw, key)) is not None:
+            arrays[key] = np.asarray(column, np.int64)
+    if raw.label_names is not None:
+        arrays["label_names"] = np.array(list(raw.label_names))
+    arrays |= {"validation": np.float64(raw.validation), **({"terms": np.array(raw.terms)} if raw.terms else {})}
+    try:
+        stream = output.open("xb")
+    except FileExistsError:
+        raise InputError(f"{output} exists; choose another name") from None
+    except OSError as error:
+        raise InputError(f"{output} cannot be written: {error.strerror or error}") from None
+    try:
+        with stream:
+            np.savez(stream, **arrays)
+    except BaseException as error:
+        output.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise InputError(f"{output} cannot be written: {error.strerror or error}") from None
+        raise
 
 
 def _npz_in(folder: Path) -> str:
