@@ -7,7 +7,7 @@ methods and the same numbers: a member in a population equals the member alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,12 +80,13 @@ class Population:
         for member in self.members.values():
             member.step(batch)
 
-    def run_epoch(self) -> list[EpochReport]:
-        """Train one epoch, evaluate, and report each member."""
+    def run_epoch(self, between: Callable[[], None] = lambda: None) -> list[EpochReport]:
+        """Train one epoch, evaluate, and report each member; `between` is called after each step and may raise."""
         batches = self.batches()
         started = time.perf_counter()
         for batch in batches:
             self.step(batch)
+            between()
         elapsed = time.perf_counter() - started
         self.epoch += 1
         speed = len(self.members) * self.data.n_rows(TRAIN) / elapsed

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor
@@ -17,6 +17,7 @@ from trainer.metrics import EpochReport
 from trainer.objective import Objective
 from trainer.own.config import OwnModel
 from trainer.population import Population
+from trainer.resume import State, restore, states
 from trainer.tensors import TensorData
 
 
@@ -58,6 +59,8 @@ class Result:
 
 Receiver = Callable[[list[EpochReport]], Collection[int]]
 """Gets the reports of one epoch, returns the positions of the members to stop."""
+Saver = Callable[[Callable[[], list[State]]], None]
+"""Gets, after each epoch that is not the last, a function that tells where the members stand."""
 
 
 def train(
@@ -70,18 +73,26 @@ def train(
     noise: int = 0,
     objective: Objective | None = None,
     report: Receiver = lambda reports: (),
+    resume: Sequence[Mapping[str, Any]] = (),
+    save: Saver = lambda states: None,
+    between: Callable[[], None] = lambda: None,
 ) -> list[Result]:
     """Train one member a config, side by side; one Result each, in the order of `configs`.
 
     `seed` and `noise` as in :class:`Population`. `report` is called once an epoch with the reports of all living
     members and says whom to stop. A member whose losses are not finite is stopped here; the others go on.
+
+    After an epoch has been judged, `save` may write where the members stand; the same call with these states as
+    `resume` goes on from there, bit for bit on a CPU. `between` is called between steps. All three may raise.
     """
     objective = objective or Objective()
     population = Population(configs, data, model, training, seed=seed, noise=noise, objective=objective)
     results = [Result(config) for config in configs]
+    if resume:
+        restore(population, results, resume)
 
     while population.alive and population.epoch < training.epochs:
-        reports = population.run_epoch()
+        reports = population.run_epoch(between)
         for r in reports:
             results[r.member].record(r)
 
@@ -100,6 +111,8 @@ def train(
             else:
                 going.append(r.member)
         population.keep(going)
+        if going:
+            save(lambda: states(population, results))
 
     return results
 
