@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from tuner import device as devices
-from tuner import names, own_code, progress, storage, study_file
+from tuner import lease, names, own_code, progress, storage, study_file
 from tuner.errors import InputError, RunError
 from tuner.finish import finish, finished
 from tuner.launch import local
@@ -52,7 +52,7 @@ def run(
     try:
         if not quiet:
             _introduce(opened, device, console)
-        if any(t.state.name == "WAITING" for t in storage.trials(opened.optuna)) or storage.reclaim(opened.optuna):
+        if any(t.state.name == "WAITING" for t in storage.trials(opened.optuna)) or lease.reclaim(opened.optuna):
             processes = processes or local.start(label, place, count, device)
             _train(opened, processes, console, quiet)
     finally:
@@ -166,7 +166,7 @@ def _train(study: Study, processes: list[local.Process], console: Console, quiet
         with local.supervised(processes, stopping):
             progress.watch(study, lambda: local.running(processes), console, quiet)
     finally:
-        storage.reclaim(study.optuna)
+        lease.reclaim(study.optuna)
     failed = [p for p in processes if p.exit_code]
     if failed and any(t.state.name == "WAITING" for t in storage.trials(study.optuna)):
         raise RunError(f"{failed[0].last_words()} (worker log: {failed[0].log})")

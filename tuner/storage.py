@@ -2,80 +2,95 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.exceptions import UpdateFinishedTrialError
-from optuna.samplers import BaseSampler
-from optuna.storages import BaseStorage, RDBStorage, get_storage
+from optuna.storages import BaseStorage, get_storage
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import SQLAlchemyError
 
+from tuner.database import OPTUNA, connect_args, first_line, made_once
 from tuner.errors import InputError, unknown
 from tuner.masking import masked
+from tuner.patient_storage import Patient
 from tuner.spec import Range, Spec
+
+LOCK = ".lock:"
+"""Studies whose names begin so are locks (tuner/lease.py)."""
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def open_storage(url: str) -> BaseStorage:
-    """Open (and where needed create) the storage. Raises InputError where it cannot be reached or is no storage."""
+    """Open (and where needed create) the storage. Raises InputError where it cannot be reached or is no storage.
+
+    Once it is open, what passes by itself (a restart, a lost connection, a full disk) is waited for in every call.
+    """
     try:
-        if not url.startswith("sqlite"):
-            return get_storage(RDBStorage(url, engine_kwargs={"pool_pre_ping": True}))
-        path = Path(url.removeprefix("sqlite:///"))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        use_wal(path)
-        storage = RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
-        # With WAL, NORMAL keeps the database consistent after a crash and saves an fsync a commit.
-        event.listen(storage.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL"))
-        event.listen(storage.engine, "begin", _lock_to_claim)
-        storage.engine.dispose()
-        return get_storage(storage)
+        with made_once(url, OPTUNA):
+            if not url.startswith("sqlite"):
+                kwargs = {"pool_pre_ping": True, "connect_args": connect_args(url)}
+                return get_storage(Patient(url, engine_kwargs=kwargs))
+            storage = Patient(url, engine_kwargs={"connect_args": {"timeout": 60}})
+            # With WAL, NORMAL keeps the database consistent after a crash and saves an fsync a commit.
+            event.listen(
+                storage.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL")
+            )
+            event.listen(storage.engine, "begin", _lock_to_claim)
+            storage.engine.dispose()
+            return get_storage(storage)
     except ImportError as error:
-        raise InputError(f"storage {masked(url)} needs a driver that is not installed: {masked(str(error))}") from None
-    except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, RuntimeError) as error:
-        raise InputError(f"storage {masked(url)} cannot be opened: {_first_line(error)}") from None
+        hint = "; for PostgreSQL: pip install 'loss-weight-tuner[postgres]'" if "psycopg" in str(error) else ""
+        raise InputError(
+            f"storage {masked(url)} needs a driver that is not installed: {masked(str(error))}{hint}"
+        ) from None
+    except RuntimeError as error:
+        other = "" if "table schema" not in str(error) else _OTHER_VERSION.format(optuna.__version__)
+        raise InputError(f"storage {masked(url)} cannot be opened: {other}{first_line(error)}") from None
+    except (SQLAlchemyError, sqlite3.Error, OSError, ValueError) as error:
+        # InputError, a ValueError too, says all there is to say.
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"storage {masked(url)} cannot be opened: {first_line(error)}") from None
+
+
+_OTHER_VERSION = (
+    "it was made or upgraded by another version of Optuna than {}, which is installed here; install the same version "
+    "on every machine. "
+)
 
 
 _CLAIMING = threading.local()
 
 
-def _lock_to_claim(connection: Connection) -> None:
-    """Take SQLite's write lock before a claim reads the trial's state.
+@contextmanager
+def claiming() -> Iterator[None]:
+    """In this block SQLite's write lock is taken before a trial's state is read.
 
     SQLite knows no SELECT FOR UPDATE and Python begins a transaction only before the UPDATE: without this, two workers
     that see a trial waiting at the same moment both get it.
     """
+    _CLAIMING.now = True
+    try:
+        yield
+    finally:
+        _CLAIMING.now = False
+
+
+def _lock_to_claim(connection: Connection) -> None:
     if getattr(_CLAIMING, "now", False):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def use_wal(path: Path) -> None:
-    """Readers and a writer at the same time; the mode stays with the file."""
-    connection = sqlite3.connect(path, timeout=60)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-    finally:
-        connection.close()
-
-
-def _first_line(error: BaseException) -> str:
-    cause = getattr(error, "orig", None) or error.__cause__ or error
-    return masked(next((line for line in str(cause).splitlines() if line.strip()), type(cause).__name__))
-
-
 def study_names(storage: BaseStorage) -> list[str]:
     """The studies in the storage, by name."""
-    return sorted(study.study_name for study in storage.get_all_studies())
+    return sorted(s.study_name for s in storage.get_all_studies() if not s.study_name.startswith(LOCK))
 
 
 def load_study(storage: BaseStorage, name: str) -> optuna.Study:
@@ -128,75 +143,3 @@ def enqueue(
             study.enqueue_trial(dict(params), user_attrs={"plan": name, "overrides": dict(overrides)})
         else:
             study.enqueue_trial({}, user_attrs={"overrides": {}})
-
-
-def claim(study: optuna.Study, n_trials: int, sampler: Callable[[int], BaseSampler]) -> Trial | None:
-    """Take the next waiting trial, exactly one worker each; None where nothing waits.
-
-    `sampler` makes the sampler for a trial number.
-
-    `study.ask` would make a new trial when the queue is empty, and two workers could so exceed the number asked for.
-    """
-    storage = study._storage
-    for waiting in trials(study, [TrialState.WAITING]):
-        if waiting.number < n_trials and _take(storage, waiting._trial_id):
-            storage.set_trial_user_attr(waiting._trial_id, "worker", worker_id())
-            study.sampler = sampler(waiting.number)
-            return Trial(study, waiting._trial_id)
-    return None
-
-
-def _take(storage: BaseStorage, trial_id: int) -> bool:
-    """Mark a waiting trial as running; whether it was still there to take."""
-    _CLAIMING.now = True
-    try:
-        return storage.set_trial_state_values(trial_id, TrialState.RUNNING)
-    except UpdateFinishedTrialError:
-        return False  # another worker has taken it and ended it meanwhile
-    finally:
-        _CLAIMING.now = False
-
-
-def hand_back(study: optuna.Study, trial_id: int) -> None:
-    """Put a running trial back into the queue; its knobs stay."""
-    study._storage.set_trial_state_values(trial_id, TrialState.WAITING)
-
-
-def worker_id() -> str:
-    """This process: host, pid and the moment it started, so that a reused pid is told apart."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
-
-
-def reclaim(study: optuna.Study) -> list[int]:
-    """Put trials back whose worker died on this host; returns their numbers."""
-    numbers = []
-    for trial in trials(study, [TrialState.RUNNING]):
-        if abandoned(trial):
-            hand_back(study, trial._trial_id)
-            numbers.append(trial.number)
-    return numbers
-
-
-def abandoned(trial: FrozenTrial) -> bool:
-    """Whether the worker of a running trial is gone; of another host's worker one cannot say."""
-    worker = str(trial.user_attrs.get("worker", ""))
-    host, _, rest = worker.partition(":")
-    pid, _, started = rest.partition(":")
-    if host != socket.gethostname() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return bool(started) and _started(int(pid)) != started
-
-
-def _started(pid: int) -> str:
-    """Start time of a process in clock ticks since boot; nothing where it is a zombie or the system does not say."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return "" if fields[0] in "ZX" else fields[19]
-    except (OSError, IndexError):
-        return ""

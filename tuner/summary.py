@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from trainer.config import BUILT_IN
 from trainer.knobs import Config
-from tuner import storage
+from tuner import lease, storage
 from tuner.spec import Spec
 from tuner.study import Study
 
@@ -128,7 +128,7 @@ def curve(trial: FrozenTrial, metric: str) -> list[float]:
 
 def _state(trials: list[FrozenTrial], counts: dict[str, int]) -> str:
     """waiting, running, interrupted, complete or failed (no trial completed)."""
-    if any(t.state == TrialState.RUNNING and not storage.abandoned(t) for t in trials):
+    if any(t.state == TrialState.RUNNING and not lease.abandoned(t) for t in trials):
         return "running"
     if counts["running"] or counts["waiting"]:
         untouched = counts["waiting"] == len(trials) and not any(t.intermediate_values for t in trials)

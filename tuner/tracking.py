@@ -7,13 +7,14 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from tuner.database import MLFLOW, first_line, is_database, made_once
 from tuner.errors import InputError, RunError
 from tuner.masking import masked
 from tuner.names import inside
-from tuner.storage import use_wal
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -38,6 +39,12 @@ def preload() -> None:
     _ = mlflow.MlflowClient
 
 
+_OTHER_VERSION = (
+    "it was made or upgraded by another version of MLflow than {}, which is installed here; install the same version "
+    "on every machine. "
+)
+
+
 class Tracker:
     """Writes a study's runs. `state` is where artifacts go, unless a tracking server decides that itself."""
 
@@ -45,13 +52,6 @@ class Tracker:
         self.uri, self.state = uri, state
         self._pending: dict[str, list[Any]] = {}
         self._flushed: dict[str, float] = {}
-        if uri.startswith("sqlite:///"):
-            path = Path(uri.removeprefix("sqlite:///"))
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                use_wal(path)
-            except Exception as error:
-                raise InputError(f"tracking URI {masked(uri)} cannot be opened: {masked(str(error))}") from None
         import mlflow
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
@@ -59,12 +59,16 @@ class Tracker:
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         self._errors = (MlflowException, SQLAlchemyError, OSError)
         try:
-            self.client = mlflow.MlflowClient(uri)
-            self.client.search_experiments(max_results=1)
-            self._bulk = bulk_insert(self.client)
+            # MLflow itself would try a database that is not there for minutes.
+            with made_once(uri, MLFLOW) if is_database(uri) else nullcontext():
+                self.client = mlflow.MlflowClient(uri)
+                self.client.search_experiments(max_results=1)
+                self._bulk = bulk_insert(self.client)
+        except InputError:
+            raise
         except Exception as error:
-            cause = masked(str(error).splitlines()[0])
-            raise InputError(f"tracking URI {masked(uri)} cannot be reached: {cause}") from None
+            other = _OTHER_VERSION.format(mlflow.__version__) if "database schema" in str(error) else ""
+            raise InputError(f"tracking URI {masked(uri)} cannot be opened: {other}{first_line(error)}") from None
 
     def study(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> dict[str, str]:
         """The experiment and the parent run of a new study, as ids."""

@@ -22,7 +22,7 @@ from trainer.objective import Objective
 from trainer.tensors import TensorData, to_tensors
 from trainer.train import Result, train
 from tuner import device as devices
-from tuner import model_file, provenance, storage
+from tuner import lease, model_file, provenance, storage
 from tuner.errors import RunError, UserCodeError
 from tuner.interrupt import Interrupted, leave_if_asked, signals
 from tuner.masking import masked
@@ -76,7 +76,7 @@ def work(study: Study, *, device: str, population: int = 1, say: Callable[[str],
     # What is loaded by now lives as long as the process: the garbage collector need not look at it again.
     gc.freeze()
     with signals():
-        for number in storage.reclaim(study.optuna):
+        for number in lease.reclaim(study.optuna):
             say(f"trial {number}: its worker is gone, it goes back into the queue")
         finished, failed = 0, 0
         while trials := worker.claim(population):
@@ -103,13 +103,13 @@ class Worker:
 
     def claim(self, count: int) -> list[Trial]:
         """Up to `count` trials from the queue; where it is empty, those of workers that died meanwhile."""
-        return self._claim(count) or (self._claim(count) if storage.reclaim(self.study.optuna) else [])
+        return self._claim(count) or (self._claim(count) if lease.reclaim(self.study.optuna) else [])
 
     def _claim(self, count: int) -> list[Trial]:
         spec = self.study.spec
         found: list[Trial] = []
         while len(found) < count:
-            trial = storage.claim(self.study.optuna, self.study.n_trials, lambda n: sampler(spec.search, spec.seed, n))
+            trial = lease.claim(self.study.optuna, self.study.n_trials, lambda n: sampler(spec.search, spec.seed, n))
             if trial is None:
                 break
             found.append(trial)
@@ -251,7 +251,7 @@ class Worker:
         for trial in trials:
             with suppress(SQLAlchemyError, StorageInternalError):
                 if not _state(self.study, trial).is_finished():
-                    storage.hand_back(self.study.optuna, trial._trial_id)
+                    lease.hand_back(self.study.optuna, trial._trial_id, lease.owner_of(trial))
         self._close(running, "INTERRUPTED", f"{why}; goes on at the next start")
 
     def _fail(self, trials: Sequence[Trial], running: list[Running], text: str) -> None:

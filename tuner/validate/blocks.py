@@ -15,7 +15,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState
 
 from trainer.knobs import Config
-from tuner import names, storage
+from tuner import lease, names, storage
 from tuner.errors import InputError, RunError
 from tuner.masking import masked
 from tuner.study import Place, load_data
@@ -120,7 +120,7 @@ def work(validation: Validation, *, device: str, say: Callable[[str], None] = pr
         torch.set_num_threads(1)
     study, done, failed = validation.optuna, 0, 0
     with signals():
-        storage.reclaim(study)
+        lease.reclaim(study)
         while trial := queue.claim(study):
             block = trial.user_attrs["block"]
             before = study._storage.get_trial(trial._trial_id).intermediate_values
@@ -133,7 +133,7 @@ def work(validation: Validation, *, device: str, say: Callable[[str], None] = pr
             try:
                 record = run_block(validation.plan, block, device, tell)
             except (Interrupted, KeyboardInterrupt):
-                storage.hand_back(study, trial._trial_id)
+                lease.hand_back(study, trial._trial_id, lease.owner_of(trial))
                 raise
             except Exception as error:
                 failed += 1

@@ -10,7 +10,7 @@ import optuna
 from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from tuner import storage
+from tuner import lease, storage
 
 ATTEMPTS = 3
 """So often is a block begun by one call of `validate` before its crash is the user's to look at."""
@@ -46,7 +46,7 @@ def one_too_many(study: optuna.Study, number: int) -> bool:
 
 def claim(study: optuna.Study) -> Trial | None:
     """Take the next block; None where none waits."""
-    while trial := storage.claim(study, len(storage.trials(study)), lambda number: RandomSampler(seed=number)):
+    while trial := lease.claim(study, len(storage.trials(study)), lambda number: RandomSampler(seed=number)):
         if not one_too_many(study, trial.number):
             return trial
         fail(study, trial, ALREADY_THERE)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from tuner import storage
+from tuner import lease, storage
 from tuner.errors import RunError
 from tuner.launch import local
 from tuner.validate import queue
@@ -60,7 +60,7 @@ def run(validation: Validation, seeds: int, workers: int, device: str, say: Call
 
 def _unfinished(study: optuna.Study, seeds: int) -> list[FrozenTrial]:
     """Blocks below `seeds` that wait or run, those of dead workers put back."""
-    storage.reclaim(study)
+    lease.reclaim(study)
     return [t for block, t in queue.by_block(study).items() if block < seeds and not t.state.is_finished()]
 
 

@@ -1,0 +1,228 @@
+"""Who trains which trial: claimed by exactly one worker, and put back into the queue when that worker is gone.
+
+A claim is a change of state from WAITING to RUNNING, which every Optuna storage makes atomic, and a name under OWNER.
+Whoever finds another name there has lost the trial and leaves it alone. While it lives, the owner keeps changing BEAT
+(tuner/keeper.py). To put another worker's trial back takes a lock, which is a study of a certain name: names of studies
+are unique in every storage.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from tuner.errors import InputError
+from tuner.storage import LOCK, claiming, trials
+
+OWNER, BEAT, CRASHES = "worker", "lease", "crashes"
+"""User attributes of a trial: who has it, a number that its owner keeps changing, how often its worker died."""
+RETRIES = 3
+"""So often a trial is taken over from dead workers without having come further; then it has failed."""
+SECONDS = "TUNER_LEASE"
+"""Environment variable: seconds after which a worker that shows no sign of life has lost its trials."""
+
+_counter = itertools.count()
+
+
+def seconds() -> float:
+    """How long a lease of this process lasts unless renewed. Raises InputError for what is no duration."""
+    given = os.environ.get(SECONDS, "60")
+    try:
+        found = float(given)
+    except ValueError:
+        found = 0.0
+    if not 1 <= found < float("inf"):
+        raise InputError(f"{SECONDS} must be a number of seconds, at least 1; found {given!r}")
+    return found
+
+
+# --- claims
+
+
+def claim(study: optuna.Study, n_trials: int, sampler: Callable[[int], BaseSampler]) -> Trial | None:
+    """Take the next waiting trial, exactly one worker each; None where nothing waits.
+
+    `sampler` makes the sampler for a trial number.
+
+    `study.ask` would make a new trial when the queue is empty, and two workers could so exceed the number asked for.
+    """
+    storage = study._storage
+    for waiting in trials(study, [TrialState.WAITING]):
+        if waiting.number < n_trials and _take(storage, waiting._trial_id):
+            owner = f"{worker_id()}:{next(_counter)}:{seconds():g}"
+            storage.set_trial_user_attr(waiting._trial_id, OWNER, owner)
+            study.sampler = sampler(waiting.number)
+            return Trial(study, waiting._trial_id)
+    return None
+
+
+def _take(storage: BaseStorage, trial_id: int) -> bool:
+    """Mark a waiting trial as running; whether it was still there to take."""
+    with claiming():
+        try:
+            return storage.set_trial_state_values(trial_id, TrialState.RUNNING)
+        except UpdateFinishedTrialError:
+            return False  # another worker has taken it and ended it meanwhile
+
+
+def owner_of(trial: FrozenTrial | Trial) -> str:
+    """Who has the trial; "" between two claims."""
+    return str(trial.user_attrs.get(OWNER, ""))
+
+
+def holds(study: optuna.Study, trial_id: int, owner: str) -> bool:
+    """Whether the trial still runs and is still this owner's, read from the storage."""
+    trial = study._storage.get_trial(trial_id)
+    return trial.state == TrialState.RUNNING and owner_of(trial) == owner
+
+
+def hand_back(study: optuna.Study, trial_id: int, owner: str) -> None:
+    """Put one's own running trial back into the queue; its knobs stay, and it does not count as a crash."""
+    if holds(study, trial_id, owner):
+        _put_back(study, trial_id)
+
+
+def _put_back(study: optuna.Study, trial_id: int) -> None:
+    # The name first: whoever claims the trial next must not be taken for the one who had it.
+    study._storage.set_trial_user_attr(trial_id, OWNER, "")
+    study._storage.set_trial_state_values(trial_id, TrialState.WAITING)
+
+
+# --- taking over
+
+
+def reclaim(study: optuna.Study) -> list[int]:
+    """Put trials back whose worker died on this host, at once; returns their numbers."""
+    gone = [trial for trial in trials(study, [TrialState.RUNNING]) if abandoned(trial)]
+    return [trial.number for trial in gone if take_over(study, trial)]
+
+
+def take_over(
+    study: optuna.Study, trial: FrozenTrial, give_up: Callable[[FrozenTrial, str], None] | None = None
+) -> bool:
+    """Put a dead worker's trial back into the queue, unless it lives after all or another process was faster.
+
+    trial: as it was seen when its worker seemed dead. One whose workers died more than RETRIES times without coming
+    further goes to `give_up` with the reason instead; without one it is left for a process that has.
+    Returns whether the trial is no longer running.
+    """
+    with _locked(study._storage, f"{LOCK}{study.study_name}:{trial.number}:{owner_of(trial)}") as mine:
+        if not mine:
+            return False
+        now = study._storage.get_trial(trial._trial_id)
+        if now.state != TrialState.RUNNING or mark(now) != mark(trial):
+            return False
+        crashes = count_crash(now)
+        if crashes["count"] <= RETRIES:
+            study._storage.set_trial_user_attr(trial._trial_id, CRASHES, crashes)
+            _put_back(study, trial._trial_id)
+            return True
+        if give_up is None:
+            return False
+        times = f"{crashes['count']} times without getting past epoch {crashes['epoch']}"
+        give_up(now, f"its worker died {times}; the last one was {describe(owner_of(now))}")
+        return True
+
+
+def count_crash(trial: FrozenTrial) -> dict[str, int]:
+    """How often the trial's worker has died in a row without reporting a further epoch, this time included."""
+    before = trial.user_attrs.get(CRASHES, {"count": 0, "epoch": -1})
+    epoch = max(trial.intermediate_values, default=0)
+    return {"count": before["count"] + 1 if epoch <= before["epoch"] else 1, "epoch": epoch}
+
+
+@contextmanager
+def _locked(storage: BaseStorage, name: str) -> Iterator[bool]:
+    try:
+        lock = storage.create_new_study([StudyDirection.MINIMIZE], name)
+    except DuplicatedStudyError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        with suppress(KeyError):  # taken for a dead process's and broken
+            storage.delete_study(lock)
+
+
+def break_lock(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Remove the lock of a process that died while it held it."""
+    with suppress(KeyError):
+        storage = study._storage
+        storage.delete_study(
+            storage.get_study_id_from_name(f"{LOCK}{study.study_name}:{trial.number}:{owner_of(trial)}")
+        )
+
+
+def mark(trial: FrozenTrial) -> tuple[Any, ...]:
+    """What changes when a trial is claimed and whenever its lease is renewed."""
+    return trial.datetime_start, owner_of(trial), trial.user_attrs.get(BEAT)
+
+
+# --- workers
+
+
+def worker_id() -> str:
+    """This process: host, pid and the moment it started, so that a reused pid is told apart."""
+    return f"{host()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+@functools.cache
+def host() -> str:
+    """This machine since it started, or this container: where a pid means the same process."""
+    parts = []
+    for path in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
+        with suppress(OSError):
+            parts.append(os.readlink(path) if "/ns/" in path else Path(path).read_text())
+    return f"{socket.gethostname()}-{hashlib.sha256(''.join(parts).encode()).hexdigest()[:6]}"
+
+
+def describe(owner: str) -> str:
+    """An owner for a message: process and host."""
+    parts = owner.split(":")
+    return f"process {parts[1]} on {parts[0].rpartition('-')[0]}" if len(parts) > 2 else "unknown"
+
+
+def lease_of(owner: str) -> float | None:
+    """The seconds that an owner's lease lasts; None where it does not say."""
+    last = owner.rpartition(":")[2]
+    return float(last) if owner.count(":") == 4 and last.replace(".", "", 1).isdigit() else None
+
+
+def abandoned(trial: FrozenTrial) -> bool:
+    """Whether the worker of a running trial is gone from this host; of another host's worker one cannot say so."""
+    where, _, rest = owner_of(trial).partition(":")
+    pid, _, rest = rest.partition(":")
+    started = rest.partition(":")[0]
+    if where != host() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return bool(started) and _started(int(pid)) != started
+
+
+def _started(pid: int) -> str:
+    """Start time of a process in clock ticks since boot; nothing where it is a zombie or the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if fields[0] in "ZX" else fields[19]
+    except (OSError, IndexError):
+        return ""
