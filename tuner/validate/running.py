@@ -8,7 +8,7 @@ from collections.abc import Callable
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from tuner import lease, storage
+from tuner import lease
 from tuner.errors import RunError
 from tuner.launch import local
 from tuner.validate import queue
