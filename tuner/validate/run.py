@@ -20,7 +20,7 @@ from tuner.validate import recommendation
 from tuner.validate.arms import make_plan
 from tuner.validate.blocks import Validation, create_or_resume, records
 from tuner.validate.plan import Plan
-from tuner.validate.report import LANGUAGES, report
+from tuner.validate.report import LANGUAGES, reason, report, sentence
 from tuner.validate.running import run, run_until_decided
 from tuner.validate.verdict import judge
 
@@ -117,21 +117,20 @@ def _report(
 
 def show(result: dict[str, Any], console: Console) -> None:
     """The verdict on a terminal."""
-    from rich.table import Table
-
-    from tuner.validate.report import sentence
+    from rich.table import Column, Table
 
     console.print()
     for c in result["comparisons"]:
         style = {"better": "green", "worse": "red"}.get(c["verdict"], "")
         console.print(f"[{style or 'default'}]{sentence(result, c['candidate'])}[/]", soft_wrap=not console.is_terminal)
     if result["claims"]:
-        table = Table("claim", "claimed %", "naive %", "measured %", "95% CI", "verdict", box=None, pad_edge=False)
+        head = ("claim", "claimed %", "naive %", "measured %", "95% CI", "verdict")
+        table = Table(*(Column(name, no_wrap=True) for name in head), box=None, pad_edge=False)
         for claim in result["claims"]:
-            ci = "" if claim["ci"] is None else f"{claim['ci'][0]:+.1f} .. {claim['ci'][1]:+.1f}"
+            ci = f"{claim['ci'][0]:+.1f} .. {claim['ci'][1]:+.1f}" if claim["ci"] else reason(claim, result["epochs"])
             cells = ["" if claim[k] is None else f"{claim[k]:+.1f}" for k in ("naive", "measured")]
             low, high = claim["claimed"]
             table.add_row(claim["id"], f"{low:g} .. {high:g}", *cells, ci, claim["verdict"])
         console.print()
-        console.print(table)
+        console.print(table, soft_wrap=not console.is_terminal)
     console.print(f"\nreport: {result['report']}", soft_wrap=not console.is_terminal)
