@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import SQLAlchemyError
 
+from tuner import proxy
 from tuner.cache import QueueCache
 from tuner.database import OPTUNA, connect_args, first_line, made_once
 from tuner.errors import InputError, unknown
@@ -33,6 +34,8 @@ def open_storage(url: str) -> BaseStorage:
 
     Once it is open, what passes by itself (a restart, a lost connection, a full disk) is waited for in every call.
     """
+    if url.startswith(proxy.PREFIX):
+        return proxy.connect(url)
     try:
         with made_once(url, OPTUNA):
             if not url.startswith("sqlite"):
