@@ -29,6 +29,7 @@ from trainer.metrics import EpochReport
 from trainer.train import Result
 from tuner.study import Place
 
+SMALL = ("--trials", "40", "--epochs", "20")
 WINDOW = 10
 """Trials in a window."""
 _COUNTS = {"loss": 5, "weight": 3, "weighted": 4, "train": 6, "val": 5, "val_f1": 7, "gap": 3, "grad": 8, "gate": 8}
@@ -95,7 +96,7 @@ def run(study: str, trials: int, epochs: int, state: Path) -> tuple[Calls, float
     """Run a study with the playing trainer; its calls, and the seconds to make it (with a full queue)."""
     import optuna
 
-    from tuner import storage, study_file, worker
+    from tuner import lease, storage, study_file, worker
     from tuner.study import create_study, with_overrides
     from tuner.tracking import Tracker
 
@@ -112,7 +113,7 @@ def run(study: str, trials: int, epochs: int, state: Path) -> tuple[Calls, float
     back = [
         calls.time(owner, name, label)
         for owner, name, label in (
-            (storage, "claim", "Optuna claim"),
+            (lease, "claim", "Optuna claim"),
             (storage, "suggest", "Optuna suggest"),
             (optuna.trial.Trial, "report", "Optuna report"),
             (optuna.trial.Trial, "should_prune", "Optuna should_prune"),

@@ -17,6 +17,7 @@ from scipy import special
 
 from tuner.validate import statistics as paired
 
+SMALL = ("--samples", "60")
 ROWS = 277
 """Test rows of the stepped metric: one row more or less is the smallest difference."""
 SEEDS = (5, 8, 10, 15, 20, 30)
