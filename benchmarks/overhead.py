@@ -25,7 +25,6 @@ from typing import Any
 
 from tuner.device import cores
 
-SMALL = ("--trials", "4", "--rounds", "1")
 Task = tuple[dict[str, Any], int, int]
 """knobs, seed, epochs"""
 

@@ -93,19 +93,21 @@ def measures(
     clip_norm: float,
     budget: int,
 ) -> dict[str, float]:
-    """All measures of one completed run that need no other run, as convergence/<name>; undefined ones are left out.
+    """All measures of one completed run that need no other run, as convergence/<name>.
+
+    What is undefined is left out, and so is what needs a curve that the run does not have.
 
     The speed in epochs needs the baseline's best value; it is added where that is known (`speed`).
     """
-    entropy, total = curves["val/cross_entropy"], curves["weighted/total"]
+    entropy, total = curves.get("val/cross_entropy", ()), curves.get("weighted/total", ())
     found = {
         "area": area_under(curves[objective.metric]),
         "fluctuation": fluctuation(entropy),
         "naive_fluctuation": fluctuation(total),
-        "naive_final_loss": float(total[-1]),
+        "naive_final_loss": float(total[-1]) if total else math.nan,
         **{f"fluctuation_{phase}": fluctuation(entropy, phase) for phase in PHASES},
         **gradient_stability(norms, clip_norm),
-        "overfit_gap": curves["gap/cross_entropy"][-1],
+        "overfit_gap": curves["gap/cross_entropy"][-1] if "gap/cross_entropy" in curves else math.nan,
     }
     if "grad/cosine" in curves:
         cosine = np.asarray(curves["grad/cosine"], dtype=float)

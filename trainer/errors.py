@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class InputError(ValueError):
@@ -12,6 +13,9 @@ class InputError(ValueError):
 
 class UserCodeError(RuntimeError):
     """The user's own model or script failed; the message is all that they need, with their own traceback if any."""
+
+    log: Path | None = None
+    """what a script said"""
 
 
 def unknown(what: str, found: object, exist: Iterable[str]) -> str:

@@ -18,8 +18,8 @@ from trainer.errors import InputError, unknown
 class Knob:
     """What one loss knob may be, and where it applies.
 
-    `low` and `high` bound a number (inclusive unless `open_low`); `choices` lists the words of a categorical knob;
-    `when` is the (knob, choice) pair under which this knob exists at all.
+    `low` and `high` bound a number (inclusive unless `open_low`); `choices` lists the words of a categorical knob, none
+    where any word will do; `when` is the (knob, choice) pair under which this knob exists at all.
     """
 
     kind: Literal["float", "int", "word"]
@@ -32,7 +32,7 @@ class Knob:
     def check(self, name: str, value: Any) -> Any:
         """Return `value` in the knob's own type, or raise InputError."""
         if self.kind == "word":
-            if value not in self.choices:
+            if self.choices and value not in self.choices:
                 raise InputError(unknown(name, value, self.choices))
             return value
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e300:
@@ -52,6 +52,13 @@ class Knob:
         if self.high < math.inf:
             parts.append(f"at most {self.high:g}")
         return " and ".join(parts) or "a number"
+
+
+def word(value: Any) -> Any:
+    """A choice as a word: YAML reads some of them as numbers or truth values."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (int, float)) else value
 
 
 class Config(Protocol):

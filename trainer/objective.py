@@ -22,8 +22,12 @@ class Objective:
     """A measured metric and its direction."""
 
     metric: str = "val/weighted_f1"
+    reported: str = ""
+    """direction of a metric that a script reports, whatever it is called; nothing for a yardstick of the trainer's"""
 
     def __post_init__(self) -> None:
+        if self.reported:
+            return
         name = self.metric if "/" in self.metric else f"val/{self.metric}"
         if name not in DIRECTIONS:
             if name.startswith(("loss/", "weighted/")) or name.removeprefix("val/") in _LOSSES:
@@ -37,7 +41,7 @@ class Objective:
     @property
     def direction(self) -> str:
         """maximize or minimize"""
-        return DIRECTIONS[self.metric]
+        return self.reported or DIRECTIONS[self.metric]
 
     def of(self, metrics: Mapping[str, float]) -> float:
         """The objective among the metrics of an epoch. Raises InputError where it was not measured."""

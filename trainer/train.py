@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -44,6 +45,8 @@ class Result:
     """the model's state at the best epoch, for completed members"""
     norms: np.ndarray = field(default_factory=lambda: np.zeros(0))
     """gradient norm of every step, for completed members"""
+    log: Path | None = None
+    """what a script said, where a script trained"""
 
     @property
     def epochs(self) -> int:

@@ -40,7 +40,7 @@ def provenance(study: Study) -> dict[str, Any]:
         study.spec.objective: best.value,
         "test/weighted_f1": best.user_attrs["result"]["test"].get("test/weighted_f1"),
         "seed": study.spec.seed,
-        "data": attrs["data"]["name"],
+        **({"data": attrs["data"]["name"]} if attrs["data"] else {"command": study.spec.command}),
         "data_fingerprint": attrs["data_fingerprint"],
         "versions": attrs["versions"],
     }

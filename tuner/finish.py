@@ -11,7 +11,6 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from trainer.convergence import speed
-from trainer.objective import Objective
 from tuner import diagnosis, export, note, plots, storage, view, yaml
 from tuner.reference import logistic_regression
 from tuner.study import Study, spec_dict
@@ -26,7 +25,8 @@ def finish(study: Study) -> dict[str, Any]:
     """
     tracker = study.tracker()
     if "reference" not in study.optuna.user_attrs:
-        study.optuna.set_user_attr("reference", logistic_regression(study.data()))
+        has_data = study.spec.command is None
+        study.optuna.set_user_attr("reference", logistic_regression(study.data()) if has_data else None)
     done = storage.trials(study.optuna, [TrialState.COMPLETE])
     _add_speed(study, tracker, done)
     findings = diagnosis.as_data(diagnose(study, done))
@@ -113,7 +113,7 @@ def _metrics(summary: dict[str, Any]) -> dict[str, float]:
     for who in ("best", "baseline"):
         if summary[who] and summary[who]["value"] is not None:
             found[f"{who}/{summary['metric'].removeprefix('val/')}"] = summary[who]["value"]
-            found |= {f"{who}_{n}": v for n, v in summary[who]["test"].items() if n == "test/weighted_f1"}
+            found |= {f"{who}_{n}": v for n, v in summary[who]["test"].items() if n == note.test_metric(summary)}
     if summary["reference"]:
         found |= {f"logistic_regression/{n}": v for n, v in summary["reference"].items()}
     return finite(found)
@@ -121,7 +121,7 @@ def _metrics(summary: dict[str, Any]) -> dict[str, float]:
 
 def speeds(study: Study, trials: Sequence[FrozenTrial], baseline: float) -> dict[int, dict[str, float]]:
     """Convergence speed of each completed trial against the baseline's best, by trial number."""
-    objective, budget = Objective(study.spec.objective), study.spec.training.epochs
+    objective, budget = study.spec.goal, study.spec.training.epochs
     return {
         t.number: speed([v if v is not None else math.nan for v in curve], baseline, objective, budget)
         for t in trials

@@ -9,15 +9,18 @@ from tuner.spec import Spec
 Row = tuple[str, str, str, str, str]
 
 
+WEIGHTED_F1 = "test/weighted_f1"
+
+
 def comparison(summary: dict[str, Any]) -> list[Row]:
-    """Rows of (who, trial, objective, test weighted F1, epochs to 95%): best, baseline, plans, logistic regression."""
+    """Rows of (who, trial, objective, test score, epochs to 95%): best, baseline, plans, logistic regression."""
     entries = {"best": summary["best"], "baseline": summary["baseline"], **summary["plans"]}
     rows = [
         (
             who,
             f"#{e['number']}",
             number(e["value"]),
-            number(e.get("test", {}).get("test/weighted_f1")),
+            number(e.get("test", {}).get(test_metric(summary))),
             _epochs(e.get("measures", {})),
         )
         for who, e in entries.items()
@@ -32,7 +35,14 @@ def comparison(summary: dict[str, Any]) -> list[Row]:
 
 def header(summary: dict[str, Any]) -> Row:
     """Column titles of `comparison`."""
-    return ("", "trial", summary["metric"], "test weighted F1", "epochs to 95%")
+    test = test_metric(summary)
+    return ("", "trial", summary["metric"], "test weighted F1" if test == WEIGHTED_F1 else test, "epochs to 95%")
+
+
+def test_metric(summary: dict[str, Any]) -> str:
+    """The test score that is shown: weighted F1, or the first that a script reports; nothing where it reports none."""
+    there = (summary["best"] or {}).get("test", {WEIGHTED_F1: None})
+    return WEIGHTED_F1 if WEIGHTED_F1 in there else next(iter(there), "")
 
 
 def remarks(summary: dict[str, Any], spec: Spec) -> list[str]:
@@ -70,18 +80,14 @@ def next_commands(summary: dict[str, Any], options: str = "", program: str = "tu
     return [(" ".join(f"{program} {verb} {rest}".split()) + options, what) for verb, rest, what in commands]
 
 
-def markdown(summary: dict[str, Any], spec: Spec, data: dict[str, Any], titles: dict[int, str]) -> str:
-    """The note of the parent run. titles: a trial's name by its number."""
+def markdown(summary: dict[str, Any], spec: Spec, data: dict[str, Any] | None, titles: dict[int, str]) -> str:
+    """The note of the parent run. data: None where a script reads its own; titles: a trial's name by its number."""
     trials = summary["trials"]
     lines = [f"# {summary['name']}", ""]
     if spec.description:
         lines += [spec.description, ""]
     lines += [
-        f"**Data**: {data['name']}, {data['rows']} rows ({' / '.join(map(str, data['split']))} train / validation / "
-        f"test, {data['labelled_train']} training labels), "
-        f"views {', '.join(f'{n} {w}' for n, w in data['views'].items())}, {len(data['classes'])} classes"
-        + (f", {data['dialogues']} dialogues" if data["dialogues"] else "")
-        + (f". {data['terms']}" if data["terms"] else ""),
+        f"**Command**: `{spec.command}`" if data is None else _data(data),
         "",
         f"**Trials**: {trials['complete']} completed, {trials['pruned']} pruned, {trials['failed']} failed; "
         f"{summary['epochs_run']} of {summary['epochs_full']} epochs trained ({saved(summary):.0%} saved by pruning)",
@@ -104,6 +110,16 @@ def markdown(summary: dict[str, Any], spec: Spec, data: dict[str, Any], titles: 
     lines += ["## Next", "", *(f"- `{command}`: {what}" for command, what in next_commands(summary)), ""]
     lines += ["Plots, the study file and the best config are under *Artifacts*.", ""]
     return "\n".join(lines)
+
+
+def _data(data: dict[str, Any]) -> str:
+    return (
+        f"**Data**: {data['name']}, {data['rows']} rows ({' / '.join(map(str, data['split']))} train / validation / "
+        f"test, {data['labelled_train']} training labels), "
+        f"views {', '.join(f'{n} {w}' for n, w in data['views'].items())}, {len(data['classes'])} classes"
+        + (f", {data['dialogues']} dialogues" if data["dialogues"] else "")
+        + (f". {data['terms']}" if data["terms"] else "")
+    )
 
 
 def saved(summary: dict[str, Any]) -> float:

@@ -1,7 +1,4 @@
-"""Optuna's storages, made to ride out what passes by itself.
-
-Making a trial, a study or a lock is not tried again: when the answer is lost, it may have been made all the same.
-"""
+"""Optuna's storage in a database, made to ride out what passes by itself."""
 
 from __future__ import annotations
 
@@ -9,13 +6,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import BaseStorage, GrpcStorageProxy, RDBStorage
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from tuner.patience import ride_out
 
 
-class _Patience(BaseStorage):
+class Patient(RDBStorage):
+    """Optuna's storage in a database, which rides out what passes by itself.
+
+    Making a trial, a study or a lock is not tried again: when the answer is lost, it may have been made all the same.
+    """
+
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
         """As in Optuna. An end that had been written before the connection broke counts as written."""
         tries = 0
@@ -24,9 +26,9 @@ class _Patience(BaseStorage):
             nonlocal tries
             tries += 1
             try:
-                return super(_Patience, self).set_trial_state_values(trial_id, state, values)  # type: ignore[safe-super]
+                return RDBStorage.set_trial_state_values(self, trial_id, state, values)
             except UpdateFinishedTrialError:
-                if tries > 1 and self.get_trial(trial_id).state == state:
+                if tries > 1 and RDBStorage.get_trial(self, trial_id).state == state:
                     return True
                 raise
 
@@ -34,39 +36,33 @@ class _Patience(BaseStorage):
         return call() if state == TrialState.WAITING else ride_out(call, "storage")
 
 
-class Patient(_Patience, RDBStorage):
-    """The storage in a database."""
+def _patient(name: str) -> Callable[..., Any]:
+    original = getattr(RDBStorage, name)
 
-
-class PatientProxy(_Patience, GrpcStorageProxy):
-    """The storage behind a gRPC proxy."""
-
-
-def _patient(original: Callable[..., Any]) -> Callable[..., Any]:
-    def method(self: BaseStorage, *args: Any, **kwargs: Any) -> Any:
+    def method(self: RDBStorage, *args: Any, **kwargs: Any) -> Any:
         return ride_out(lambda: original(self, *args, **kwargs), "storage")
 
-    method.__name__, method.__doc__ = original.__name__, original.__doc__
+    method.__name__, method.__doc__ = name, original.__doc__
     return method
 
 
-_ALL = (
+for _name in (
     "get_study_id_from_name",
     "get_study_name_from_id",
     "get_study_directions",
     "get_study_user_attrs",
     "get_study_system_attrs",
     "get_all_studies",
+    "get_trial_id_from_study_id_trial_number",
     "get_trial",
     "get_all_trials",
+    "_get_trials",
+    "_get_best_trial_id",
     "set_study_user_attr",
     "set_study_system_attr",
+    "_set_trial_param",
     "set_trial_intermediate_value",
     "set_trial_user_attr",
     "set_trial_system_attr",
-)
-_DATABASE = ("get_trial_id_from_study_id_trial_number", "_get_trials", "_get_best_trial_id", "_set_trial_param")
-_PROXY = ("set_trial_param",)
-for _class, _names in ((Patient, _ALL + _DATABASE), (PatientProxy, _ALL + _PROXY)):
-    for _name in _names:
-        setattr(_class, _name, _patient(getattr(_class, _name)))
+):
+    setattr(Patient, _name, _patient(_name))

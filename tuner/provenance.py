@@ -43,7 +43,7 @@ def tags(device: str, seed: int, fingerprint: str) -> dict[str, str]:
         "versions": packed,
         **({"device": device} if device else {}),
         "seed": str(seed),
-        "data_fingerprint": fingerprint,
+        **({"data_fingerprint": fingerprint} if fingerprint else {}),
     }
     commit = git_commit()
     return {**found, "git_commit": commit} if commit else found

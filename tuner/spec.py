@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from trainer.config import BUILT_IN, ModelConfig, TrainingConfig
 from trainer.knobs import Config, Knob, Vocabulary, implied
-from trainer.objective import Objective
+from trainer.objective import DIRECTIONS, Objective
 from trainer.own.config import OwnModel
 from trainer.own.config import vocabulary as own_vocabulary
 from tuner.errors import InputError
+from tuner.script import rules
+from tuner.script.config import vocabulary as script_vocabulary
+from tuner.script.section import ScriptSection
+from tuner.section import Section, Word
 
-
-class Section(BaseModel):
-    """A part of the study file; unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+Value = bool | int | float | str
+"""Of a knob."""
 
 
 class DataSection(Section):
@@ -81,13 +82,17 @@ class Range(Section):
     """Largest value, for a number."""
     log: bool = False
     """Search on a log scale."""
-    choices: list[str] | None = None
+    choices: list[Word] | None = None
     """The values to choose from, for a word."""
+    kind: Literal["float", "int"] | None = None
+    """Of a script's number: float by default, or int."""
+    when: dict[str, Word] | None = None
+    """The choice of another knob with which a script's knob exists at all, {loss: focal} say."""
 
     def check(self, name: str, knob: Knob) -> None:
         """Raise InputError where this range makes no sense for the knob `name`."""
         if knob.kind == "word":
-            if self.choices is None or self.low is not None or self.high is not None or self.log:
+            if self.choices is None or self.low is not None or self.high is not None or self.log or self.kind:
                 raise InputError(f"{name} is a word: expected choices (of {', '.join(knob.choices)})")
             if not self.choices or len(set(self.choices)) < len(self.choices):
                 raise InputError(f"{name}: expected at least one choice, each once; found {self.choices}")
@@ -104,6 +109,10 @@ class Range(Section):
             )
         knob.check(name, self.low)
         knob.check(name, self.high)
+
+    def plain(self) -> bool:
+        """Whether it says nothing that only a script's knob can say."""
+        return self.kind is None and self.when is None
 
     def contains(self, value: Any) -> bool:
         """Whether a value lies in the range."""
@@ -128,23 +137,33 @@ class Spec(Section):
     model: Model = ModelConfig()
     """The built-in model's architecture, or a model class of your own, like my_model.py:MyModel."""
     training: TrainingConfig = TrainingConfig()
+    command: str | None = None
+    """A training script of your own instead of data and model: its command line, with placeholders for the knobs."""
+    script: ScriptSection = ScriptSection()
     objective: str = "val/weighted_f1"
-    """A yardstick on the validation rows; never a weighted loss."""
+    """A yardstick on the validation rows, or a metric that the script reports; never a weighted loss."""
+    direction: Literal["maximize", "minimize"] | None = None
+    """Which way a script's objective is better."""
     search: SearchSection = SearchSection()
     knobs: dict[str, Range]
     """What is searched: knob to range."""
-    fixed: dict[str, float | str] = {}
+    fixed: dict[str, Value] = Field(default_factory=dict)
     """Knobs that all trials share and that are not searched; the rest keep their defaults."""
-    baseline: dict[str, float | str] = {}
+    baseline: dict[str, Value] = Field(default_factory=dict)
     """The configuration to beat, enqueued first; the recommendation's original by default."""
-    plans: dict[str, dict[str, float | str]] | None = None
+    plans: dict[str, dict[str, Value]] | None = None
     """Named configurations, enqueued next; the recommendation's basic, full and advanced by default."""
     seed: int = Field(default=0, ge=0)
     """Seed of the split, the initial weights, the batch order, dropout and the sampler."""
 
     @model_validator(mode="after")
     def _check(self) -> Spec:
-        object.__setattr__(self, "objective", Objective(self.objective).metric)
+        object.__setattr__(self, "objective", self.goal.metric)
+        if self.command is not None:
+            rules.check_script(self)
+        elif self.script != ScriptSection() or self.direction is not None:
+            what = "direction" if self.direction else "script"
+            raise InputError(f"{what}: this field goes with a command, and there is none")
         there = self.vocabulary.knobs
         if not self.knobs:
             raise InputError(f"knobs: expected at least one knob to search; there are: {', '.join(there)}")
@@ -152,6 +171,8 @@ class Spec(Section):
             if name not in there:
                 raise InputError(self.vocabulary.unknown(name))
             rng.check(name, there[name])
+            if self.command is None and not rng.plain():
+                raise InputError(f"knobs.{name}: kind and when are for the knobs of a script; this one's are known")
         for name in self.fixed:
             if name not in there:
                 raise InputError(f"fixed: {self.vocabulary.unknown(name)}")
@@ -164,7 +185,8 @@ class Spec(Section):
                 raise InputError(f"knobs.{name} applies only where {when[0]} is {when[1]}, which is not searched")
             if when and when[0] in self.fixed and self.fixed[when[0]] != when[1]:
                 raise InputError(f"knobs.{name} applies only where {when[0]} is {when[1]}; it is fixed otherwise")
-        self._named("fixed", {})
+        if self.command is None:
+            self._named("fixed", {})
         for label, config in self.named().items():
             for name, value in self.searched(config).items():
                 if not self.knobs[name].contains(value):
@@ -175,8 +197,22 @@ class Spec(Section):
         return self
 
     @property
+    def goal(self) -> Objective:
+        """The objective and its direction."""
+        if self.command is None:
+            return Objective(self.objective)
+        direction = self.direction or DIRECTIONS.get(self.objective)
+        if direction is None:
+            raise InputError(
+                f"direction: expected maximize or minimize; only you know which way {self.objective} is better"
+            )
+        return Objective(self.objective, direction)
+
+    @property
     def vocabulary(self) -> Vocabulary:
         """The knobs of what is trained."""
+        if self.command is not None:
+            return script_vocabulary(self.knobs, self.fixed)
         if isinstance(self.model, OwnModel):
             named: list[Mapping[str, Any]] = [self.knobs, self.fixed, self.baseline, *(self.plans or {}).values()]
             return own_vocabulary(name for knobs in named for name in knobs)

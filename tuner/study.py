@@ -11,9 +11,6 @@ from tuner.errors import InputError
 from tuner.masking import masked
 from tuner.spec import Spec
 
-DETACHED = "detached"
-"""The study attribute that tells that nobody waits for its end: the worker that ends it writes the comparison."""
-
 if TYPE_CHECKING:
     import optuna
 
@@ -73,7 +70,7 @@ class Study:
         return found
 
     def data(self) -> Dataset:
-        """Load the data; refuses data that changed since the study was made."""
+        """Load the data; refuses data that changed since the study was made. A study of a script has none."""
         data = load_data(self.spec)
         known = self.optuna.user_attrs.get("data_fingerprint")
         if known not in (None, data.fingerprint):
@@ -116,6 +113,8 @@ def with_overrides(
     if seed is not None:
         raw["seed"] = seed
     if data is not None:
+        if spec.command is not None:
+            raise InputError("--data does not reach a script, which reads its own data")
         from trainer.data import source_of
 
         path = str(Path(data).expanduser().absolute())
@@ -164,31 +163,35 @@ def create_study(place: Place, name: str, spec: Spec) -> Study:
     import optuna
     from optuna.study import StudyDirection
 
-    from trainer.objective import Objective
-    from tuner import provenance, storage
+    from tuner import own_code, provenance, storage
     from tuner.tracking import Tracker
 
     names.check(name)
     place.prepare()
-    data = load_data(spec)
+    data = load_data(spec) if spec.command is None else None
     opened = storage.open_storage(place.storage)
     tracker = Tracker(place.tracking, place.state)
     tags = {
         "kind": "study",
         "study": name,
         "objective": spec.objective,
-        **provenance.tags("", spec.seed, data.fingerprint),
+        **provenance.tags("", spec.seed, data.fingerprint if data else ""),
     }
-    params = {"data": spec.data.path or spec.data.source, "epochs": spec.training.epochs, "seed": spec.seed}
+    code = own_code.fingerprints(spec)
+    trained = {"data": spec.data.path or spec.data.source} if data else {"command": spec.command}
+    params = {**trained, "epochs": spec.training.epochs, "seed": spec.seed}
     params |= {f"range.{knob}": rng.describe() for knob, rng in spec.knobs.items()}
     runs = tracker.study(name, tags, params)
-    direction = StudyDirection[Objective(spec.objective).direction.upper()]
+    for file in own_code.files(spec):
+        tracker.artifact(runs["run_id"], file, "code")
+    direction = StudyDirection[spec.goal.direction.upper()]
     made = optuna.create_study(study_name=name, storage=opened, direction=direction)
     try:
         # The spec comes last: a study that has one is whole.
         for key, value in {
-            "data_fingerprint": data.fingerprint,
-            "data": describe(data),
+            "data_fingerprint": data.fingerprint if data else None,
+            "data": describe(data) if data else None,
+            "code": code,
             "mlflow": runs,
             "n_trials": spec.search.trials,
             "versions": provenance.versions(),

@@ -52,6 +52,11 @@ def load(study: str) -> Spec:
     if isinstance(model, dict) and isinstance(model.get("file"), str):
         data["model"] = {**model, "file": _beside(path, model["file"])}
         data.setdefault("plans", {})
+    if "command" in data:
+        script = data.get("script", {})
+        if isinstance(script, dict):
+            data["script"] = {**script, "directory": _beside(path, str(script.get("directory", ".")))}
+        data.setdefault("plans", {})
     data.setdefault("plans", recommended_plans())
     return parse(data, document)
 
@@ -88,7 +93,9 @@ def schema() -> dict[str, Any]:
     """JSON Schema of a study file, for editors."""
     found = Spec.model_json_schema()
     ranges = found["properties"]["knobs"].pop("additionalProperties")
-    found["properties"]["knobs"] |= {"properties": dict.fromkeys(BUILT_IN.knobs, ranges), "additionalProperties": False}
+    # Knobs of another name are those of one's own model or script.
+    known = dict.fromkeys(BUILT_IN.knobs, ranges)
+    found["properties"]["knobs"] |= {"properties": known, "additionalProperties": ranges}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 
 

@@ -19,16 +19,14 @@ _NAMES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING
 
 def summarise(study: Study) -> dict[str, Any]:
     """The state of a study as plain data; the first nine keys are the command-line contract."""
-    attrs = study.optuna.user_attrs
-    # Each look at an attribute of the study or at its trials reads the storage: once is enough.
-    asked = attrs["n_trials"]
-    there = [t for t in storage.trials(study.optuna) if t.number < asked or t.state != TrialState.WAITING]
+    there = [t for t in storage.trials(study.optuna) if t.number < study.n_trials or t.state != TrialState.WAITING]
     counts = dict.fromkeys(_NAMES.values(), 0)
     for trial in there:
         counts[_NAMES[trial.state.name]] += 1
     budget = study.spec.training.epochs
-    best = best_of(there, study.optuna.direction.name)
+    best = best_trial(study)
     named = {t.user_attrs["plan"]: t for t in there if "plan" in t.user_attrs}
+    attrs = study.optuna.user_attrs
     speeds = attrs.get("speeds", {})
     return {
         "name": study.name,
@@ -86,9 +84,9 @@ def epochs_run(trial: FrozenTrial) -> int:
 
 
 def _epochs_full(trial: FrozenTrial, budget: int) -> int:
-    """What a trial would have cost unpruned. One that diverged or failed would have ended there anyway."""
+    """What a trial would have cost unpruned. One that ended by itself cost what it did."""
     cut = trial.state == TrialState.PRUNED and not reason(trial).startswith("diverged")
-    return budget if cut or trial.state == TrialState.COMPLETE else epochs_run(trial)
+    return max(budget, epochs_run(trial)) if cut else epochs_run(trial)
 
 
 def reason(trial: FrozenTrial) -> str:

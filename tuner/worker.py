@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,16 +19,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from trainer.knobs import Config
 from trainer.metrics import EpochReport
-from trainer.objective import Objective
 from trainer.tensors import TensorData, to_tensors
-from trainer.train import Result, train
+from trainer.train import Receiver, Result, train
 from tuner import device as devices
-from tuner import lease, model_file, provenance, storage
+from tuner import lease, model_file, own_code, provenance, storage
 from tuner.errors import RunError, UserCodeError
 from tuner.interrupt import Interrupted, leave_if_asked, signals
 from tuner.masking import masked
 from tuner.pruning import RungPruner
 from tuner.sampling import sampler
+from tuner.script import train as script
+from tuner.script.rules import takes_a_seed
 from tuner.study import Study
 from tuner.summary import title
 from tuner.tracking import Tracker, finite
@@ -42,6 +44,8 @@ KEPT_CURVES = (
     "grad/norm_mean",
 )
 """Curves kept with the trial in the storage, so that status and diagnosis need no tracking server."""
+MOST_CURVES = 30
+"""Of those that a script reports."""
 FAILURES_IN_A_ROW = 3
 """So many failures one after the other are no accident: the worker stops."""
 
@@ -70,8 +74,9 @@ def work(study: Study, *, device: str, population: int = 1, say: Callable[[str],
     """
     if device == "cpu":
         torch.set_num_threads(1)
-    data = study.data()
-    tensors = to_tensors(data, study.spec.model, device)
+    if said := own_code.notice(study.spec):
+        say(said)
+    tensors = None if study.spec.command else to_tensors(study.data(), study.spec.model, device)
     worker = Worker(study, tensors, study.tracker(), device, say)
     # What is loaded by now lives as long as the process: the garbage collector need not look at it again.
     gc.freeze()
@@ -92,13 +97,14 @@ class Worker:
     """What one worker process needs to run trials."""
 
     def __init__(
-        self, study: Study, data: TensorData, tracker: Tracker, device: str, say: Callable[[str], None]
+        self, study: Study, data: TensorData | None, tracker: Tracker, device: str, say: Callable[[str], None]
     ) -> None:
-        self.study, self.data, self.tracker, self.say = study, data, tracker, say
-        self.objective = Objective(study.spec.objective)
-        self.tags = provenance.tags(
-            devices.describe(device), study.spec.seed, study.optuna.user_attrs["data_fingerprint"]
-        )
+        self.study, self.data, self.tracker, self.device, self.say = study, data, tracker, device, say
+        self.objective = study.spec.goal
+        fingerprint = study.optuna.user_attrs["data_fingerprint"] or ""
+        self.tags = provenance.tags(devices.describe(device), study.spec.seed, fingerprint)
+        code = own_code.fingerprints(study.spec)
+        self.tags |= {"code": " ".join(f"{name}={digits}" for name, digits in code.items())} if code else {}
         self.last_failure = ""
 
     def claim(self, count: int) -> list[Trial]:
@@ -120,13 +126,10 @@ class Worker:
         running: list[Running] = []
         try:
             running = [self._start(trial) for trial in trials]
-            results = train(
+            results = self._train(
                 [r.config for r in running],
-                self.data,
-                self.study.spec.model,
-                self.study.spec.training,
+                [f"trial-{r.trial.number}" for r in running],
                 seed=self.study.spec.seed,
-                objective=self.objective,
                 report=lambda reports: self._judge(running, reports),
             )
             return [self._finish(r, result) for r, result in zip(running, results, strict=True)]
@@ -142,8 +145,19 @@ class Worker:
             # Whatever else breaks is this trial's failure; a fused batch shares its fate.
             theirs = isinstance(error, UserCodeError)
             self.last_failure = str(error) if theirs else f"{type(error).__name__}: {error}"
-            self._fail(trials, running, masked(str(error) if theirs else traceback.format_exc()))
+            log = error.log if isinstance(error, UserCodeError) else None
+            self._fail(trials, running, masked(str(error) if theirs else traceback.format_exc()), log)
             return [TrialState.FAIL] * len(trials)
+
+    def _train(self, configs: Sequence[Config], labels: Sequence[str], *, seed: int, report: Receiver) -> list[Result]:
+        """Train members with the model, or by the script; labels: one a member, for what a script writes."""
+        spec = self.study.spec
+        if self.data is None:
+            folders = [self.study.place.state / "scripts" / self.study.name / label for label in labels]
+            return script.train(
+                configs, spec, folders=folders, device=self.device, seed=seed, report=report, between=leave_if_asked
+            )
+        return train(configs, self.data, spec.model, spec.training, seed=seed, objective=self.objective, report=report)
 
     def _start(self, trial: Trial) -> Running:
         """Ask for the knobs and open the MLflow run."""
@@ -174,7 +188,8 @@ class Worker:
         for report in reports:
             r = running[report.member]
             self.tracker.epoch(r.run_id, finite(report.metrics), report.epoch)
-            value = report.metrics[self.objective.metric]
+            # A script may tell more of an epoch later than the objective.
+            value = report.metrics.get(self.objective.metric, math.nan)
             if math.isfinite(value) and report.epoch > r.reported:
                 r.trial.report(value, report.epoch)
         pruner = self.study.optuna.pruner
@@ -195,7 +210,8 @@ class Worker:
             # Only rungs stop a trial.
             state = TrialState.PRUNED
             reason = f"not among the best 1 in {self.study.spec.search.reduction:g} at {result.reason}"
-        kept = {self.objective.metric, *KEPT_CURVES}
+        others = KEPT_CURVES if self.data is not None else list(result.curves)[:MOST_CURVES]
+        kept = {self.objective.metric, *others}
         record = {
             "epochs": result.epochs,
             "best_epoch": result.best_epoch,
@@ -212,7 +228,9 @@ class Worker:
         if replicates:
             self.study.optuna.set_user_attr("replicates", replicates)
             metrics |= {f"replicates/{name}": value for name, value in spread(replicates["values"]).items()}
-        if state == TrialState.COMPLETE and self._leads(result.best_value):
+        if result.log is not None:
+            self.tracker.artifact(r.run_id, result.log)
+        if state == TrialState.COMPLETE and self.data is not None and self._leads(result.best_value):
             model_file.log(self.tracker, r.run_id, result, self.study.spec, self.data)
         if state == TrialState.COMPLETE:
             self.study.optuna.tell(r.trial, result.best_value)
@@ -226,16 +244,9 @@ class Worker:
         """The baseline again under other seeds: what a result moves by when nothing but chance differs."""
         spec = self.study.spec
         values, epochs = [], 0
-        for i in range(spec.search.replicates):
-            result = train(
-                [r.config],
-                self.data,
-                spec.model,
-                spec.training,
-                seed=spec.seed + 1_000_003 * (i + 1),
-                objective=self.objective,
-                report=lambda _: leave_if_asked(),
-            )[0]
+        for i in range(spec.search.replicates if takes_a_seed(spec) else 0):
+            seed, label = spec.seed + 1_000_003 * (i + 1), f"trial-{r.trial.number}-replicate-{i + 1}"
+            result = self._train([r.config], [label], seed=seed, report=lambda _: leave_if_asked())[0]
             epochs += result.epochs
             if math.isfinite(result.best_value):
                 values.append(result.best_value)
@@ -254,11 +265,15 @@ class Worker:
                     lease.hand_back(self.study.optuna, trial._trial_id, lease.owner_of(trial))
         self._close(running, "INTERRUPTED", f"{why}; goes on at the next start")
 
-    def _fail(self, trials: Sequence[Trial], running: list[Running], text: str) -> None:
+    def _fail(self, trials: Sequence[Trial], running: list[Running], text: str, log: Path | None) -> None:
         for trial in trials:
             if not _state(self.study, trial).is_finished():
                 trial.set_user_attr("result", {"reason": text.strip().splitlines()[-1], "traceback": text, "epochs": 0})
                 self.study.optuna.tell(trial, state=TrialState.FAIL)
+        if log is not None:
+            for r in running:
+                with suppress(RunError):
+                    self.tracker.artifact(r.run_id, log)
         self._close(running, "FAIL", text)
 
     def _close(self, running: list[Running], state: str, reason: str) -> None:

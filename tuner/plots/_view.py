@@ -64,7 +64,7 @@ class View:
         trials = sorted(study.optuna.get_trials(deepcopy=False), key=lambda t: t.number)
         return cls(
             study.spec,
-            Objective(study.spec.objective),
+            study.spec.goal,
             [t for t in trials if t.state.name == "COMPLETE" and t.value is not None and math.isfinite(t.value)],
             [t for t in trials if t.state.name == "PRUNED"],
             [float(v) for v in study.optuna.user_attrs.get("replicates", {}).get("values", [])],

@@ -13,7 +13,7 @@ from trainer.config import BUILT_IN
 from trainer.knobs import Config, Vocabulary
 from tuner import study_file, yaml
 from tuner.errors import InputError, unknown
-from tuner.spec import Section
+from tuner.section import Section
 from tuner.validate.measures import METRICS, is_metric
 
 NULL = "null"

@@ -1,6 +1,0 @@
-"""`python -m benchmarks.peers`."""
-
-from benchmarks.peers import main
-
-if __name__ == "__main__":
-    main()
