@@ -1,7 +1,11 @@
-"""`python -m benchmarks`: every measurement, one after the other."""
+"""`python -m benchmarks [--small] [NAME ...]`: every measurement, or those named, one after the other.
+
+--small takes sizes with which all of them end within a few minutes: it shows that they run, not what they measure.
+"""
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import pkgutil
 import sys
@@ -9,8 +13,15 @@ import sys
 import benchmarks
 
 if __name__ == "__main__":
-    for module in pkgutil.iter_modules(benchmarks.__path__):
-        if module.name != "__main__":
-            print(f"\n== {module.name}", flush=True)
-            sys.argv = [module.name]
-            importlib.import_module(f"benchmarks.{module.name}").main()
+    names = [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name != "__main__"]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}; default all")
+    parser.add_argument("--small", action="store_true")
+    options = parser.parse_args()
+    if unknown := [name for name in options.names if name not in names]:
+        parser.error(f"no measurement {unknown[0]!r}; there are: {', '.join(names)}")
+    for name in options.names or names:
+        print(f"\n== {name}", flush=True)
+        module = importlib.import_module(f"benchmarks.{name}")
+        sys.argv = [name, *(module.SMALL if options.small else ())]
+        module.main()

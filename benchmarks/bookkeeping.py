@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+SMALL = ("--trials", "2")
+
 
 def timed(owner: Any, name: str, label: str, spent: Counter[str], calls: Counter[str]) -> None:
     """Replace a function by one that adds up its time under `label`."""
@@ -41,7 +43,7 @@ def main() -> None:
 
     import optuna
 
-    from tuner import storage, study_file, worker
+    from tuner import lease, storage, study_file, worker
     from tuner.study import Place, create_study, with_overrides
     from tuner.tracking import Tracker
 
@@ -50,7 +52,7 @@ def main() -> None:
     for name in ("start_trial", "epoch", "end_trial", "artifact"):
         timed(Tracker, name, f"MLflow {name}", spent, calls)
     for owner, name in (
-        (storage, "claim"),
+        (lease, "claim"),
         (storage, "suggest"),
         (optuna.trial.Trial, "report"),
         (optuna.trial.Trial, "should_prune"),

@@ -25,6 +25,7 @@ from typing import Any
 
 from tuner.device import cores
 
+SMALL = ("--trials", "4", "--rounds", "1")
 Task = tuple[dict[str, Any], int, int]
 """knobs, seed, epochs"""
 

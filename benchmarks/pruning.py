@@ -1,6 +1,6 @@
 """What pruning saves and what it costs: the same study with and without it.
 
-    python -m benchmarks.pruning [STUDY] [--seeds N]
+    python -m benchmarks.pruning [STUDY] [--seeds N] [--trials N]
 
 For each seed the study runs twice, with its pruner and with `pruner: none`. Printed: epochs trained against what the
 same trials would have cost unpruned, the best validation value of both, and one seed's deviation of the baseline (from
@@ -21,15 +21,17 @@ from tuner import study_file, yaml
 from tuner.study import Place, open_study, spec_dict
 from tuner.summary import summarise
 
+SMALL = ("--trials", "6", "--seeds", "1")
 
-def run(study: str, pruner: str, seed: int, state: Path) -> dict[str, Any]:
+
+def run(study: str, pruner: str, seed: int, trials: int | None, state: Path) -> dict[str, Any]:
     """Run a study to its end; returns its summary."""
     raw = spec_dict(study_file.load(study))
     raw["search"]["pruner"] = pruner
     file = state / f"{pruner}-{seed}.yaml"
     file.write_text(yaml.dump(raw))
     command = [sys.executable, "-m", "tuner", "start", str(file), "--seed", str(seed), "--state", str(state), "--quiet"]
-    subprocess.run(command, check=True)
+    subprocess.run(command + (["--trials", str(trials)] if trials else []), check=True)
     return summarise(open_study(Place.at(state), file.stem))
 
 
@@ -38,13 +40,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="?", default="quickstart")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--trials", type=int)
     options = parser.parse_args()
     print("seed   epochs   of full   share   best pruned   best unpruned   difference   one seed's deviation")
     shares, gaps = [], []
     for seed in range(options.seeds):
         with tempfile.TemporaryDirectory() as folder:
-            pruned = run(options.study, "rungs", seed, Path(folder))
-            full = run(options.study, "none", seed, Path(folder))
+            pruned = run(options.study, "rungs", seed, options.trials, Path(folder))
+            full = run(options.study, "none", seed, options.trials, Path(folder))
         shares.append(pruned["epochs_run"] / pruned["epochs_full"])
         gaps.append(pruned["best"]["value"] - full["best"]["value"])
         noise = [*full["replicates"]["values"], full["baseline"]["value"]]

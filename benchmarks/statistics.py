@@ -17,6 +17,7 @@ from scipy import special
 
 from tuner.validate import statistics as paired
 
+SMALL = ("--samples", "60")
 ROWS = 277
 """Test rows of the stepped metric: one row more or less is the smallest difference."""
 SEEDS = (5, 8, 10, 15, 20, 30)
@@ -118,6 +119,31 @@ def looking(rng: np.random.Generator, samples: int) -> None:
         print(f"mean {mean}, margin {margin:.1f}: {np.median(stops):6.0f} {np.quantile(stops, 0.9):6.0f}; {fixed}")
 
 
+def many_claims(rng: np.random.Generator, samples: int) -> None:
+    """How often at least one of many claims is supported, or refuted, that should not be: each alone, and by Holm."""
+    count, n, spread = 47, 10, 0.1
+    print(f"\n{count} claims of 10 .. 15% over {n} seeds, wrong at least once, %: by intervals alone / after Holm")
+    print(f"{'log ratio within a pair':30}{'no claim true, supported':>30}{'all just true, refuted':>30}")
+    for name, draw in {**SYMMETRIC, **SKEWED}.items():
+        if name.startswith("steps"):
+            continue  # steps of a test row are far finer than these
+        cells = []
+        for truth, wrong in ((0.0, "supported"), (math.log(1.1), "refuted")):
+            alone, together = [], []
+            for logs in truth + spread * draw(rng, (max(200, samples // 8), count, n)):
+                changes = [paired.relative_change(np.ones(n), np.exp(row)) for row in logs]
+                ps = [paired.claim_p(c.percent or 0.0, 10, 15, c.p_at)[wrong == "refuted"] for c in changes]
+                for found, given in ((alone, [0.0] * count), (together, paired.holm(ps))):
+                    key = "p_for" if wrong == "supported" else "p_against"
+                    verdicts = [
+                        paired.claim_verdict(c.lo, c.hi, 10, 15, **{key: p})
+                        for c, p in zip(changes, given, strict=True)
+                    ]
+                    found.append(wrong in verdicts)
+            cells.append(f"{100 * np.mean(alone):.1f} / {100 * np.mean(together):.1f}")
+        print(f"{name:30}" + "".join(f"{cell:>30}" for cell in cells), flush=True)
+
+
 def pairing(rng: np.random.Generator, samples: int) -> None:
     """Pairs, and runs an arm without pairing, for the same mean width of the 95% interval."""
     print("\nSeeds for a 95% interval of half-width 0.5 deviations of one run, by correlation within the pair")
@@ -209,7 +235,7 @@ def main() -> None:
     )
     samples = parser.parse_args().samples
     rng = np.random.default_rng(0)
-    for part in (false_alarms, coverage, power, looking, pairing):
+    for part in (false_alarms, coverage, power, many_claims, looking, pairing):
         part(rng, samples)
 
 

@@ -13,7 +13,17 @@ from tuner.errors import InputError, RunError
 from tuner.finish import finish, finished
 from tuner.launch import local
 from tuner.spec import Spec
-from tuner.study import Place, Study, create_study, differences, exists, fill_queue, open_study, with_overrides
+from tuner.study import (
+    DETACHED,
+    Place,
+    Study,
+    create_study,
+    differences,
+    exists,
+    fill_queue,
+    open_study,
+    with_overrides,
+)
 from tuner.summary import summarise
 
 
@@ -28,17 +38,28 @@ def run(
     seed: int | None = None,
     data: str | None = None,
     device: str | None = None,
+    detach: bool = False,
     console: Console,
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Run a study to its end and return its summary. A study of that name that exists goes on where it stopped.
 
+    detach: only queue it, for workers that wait for work (tuner/service.py).
+
     Raises InputError for what the user got wrong, RunError where workers failed, KeyboardInterrupt on Ctrl-C.
     """
-    device = devices.resolve(device)
     if workers is not None and workers < 1:
         raise InputError(f"--workers must be at least 1; found {workers}")
     label = names.check(name or study_file.find(study or "quickstart").stem)
+    if detach:
+        if workers is not None:
+            raise InputError(
+                "--detach starts no workers: leave --workers out, and run `tuner worker` where they should be"
+            )
+        queued = make_or_resume(place, study, name, trials=trials, epochs=epochs, seed=seed, data=data)
+        queued.optuna.set_user_attr(DETACHED, True)
+        return summarise(queued)
+    device = devices.resolve(device)
     place.prepare()
     count = workers or devices.default_workers(device)
     # A new study takes seconds to make, most of them for MLflow's database; workers load their libraries meanwhile.
@@ -50,6 +71,8 @@ def run(
         local.discard(processes)
         raise
     try:
+        if opened.optuna.user_attrs.get(DETACHED):
+            opened.optuna.set_user_attr(DETACHED, False)  # this process sees it to its end
         if not quiet:
             _introduce(opened, device, console)
         if any(t.state.name == "WAITING" for t in storage.trials(opened.optuna)) or lease.reclaim(opened.optuna):

@@ -10,11 +10,13 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.storages import BaseStorage, get_storage
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import SQLAlchemyError
 
+from tuner import proxy
+from tuner.cache import QueueCache
 from tuner.database import OPTUNA, connect_args, first_line, made_once
 from tuner.errors import InputError, unknown
 from tuner.masking import masked
@@ -32,11 +34,13 @@ def open_storage(url: str) -> BaseStorage:
 
     Once it is open, what passes by itself (a restart, a lost connection, a full disk) is waited for in every call.
     """
+    if url.startswith(proxy.PREFIX):
+        return proxy.connect(url)
     try:
         with made_once(url, OPTUNA):
             if not url.startswith("sqlite"):
                 kwargs = {"pool_pre_ping": True, "connect_args": connect_args(url)}
-                return get_storage(Patient(url, engine_kwargs=kwargs))
+                return QueueCache(Patient(url, engine_kwargs=kwargs))
             storage = Patient(url, engine_kwargs={"connect_args": {"timeout": 60}})
             # With WAL, NORMAL keeps the database consistent after a crash and saves an fsync a commit.
             event.listen(
@@ -44,7 +48,7 @@ def open_storage(url: str) -> BaseStorage:
             )
             event.listen(storage.engine, "begin", _lock_to_claim)
             storage.engine.dispose()
-            return get_storage(storage)
+            return QueueCache(storage)
     except ImportError as error:
         hint = "; for PostgreSQL: pip install 'loss-weight-tuner[postgres]'" if "psycopg" in str(error) else ""
         raise InputError(

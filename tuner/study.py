@@ -11,6 +11,9 @@ from tuner.errors import InputError
 from tuner.masking import masked
 from tuner.spec import Spec
 
+DETACHED = "detached"
+"""The study attribute that tells that nobody waits for its end: the worker that ends it writes the comparison."""
+
 if TYPE_CHECKING:
     import optuna
 

@@ -19,14 +19,16 @@ _NAMES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING
 
 def summarise(study: Study) -> dict[str, Any]:
     """The state of a study as plain data; the first nine keys are the command-line contract."""
-    there = [t for t in storage.trials(study.optuna) if t.number < study.n_trials or t.state != TrialState.WAITING]
+    attrs = study.optuna.user_attrs
+    # Each look at an attribute of the study or at its trials reads the storage: once is enough.
+    asked = attrs["n_trials"]
+    there = [t for t in storage.trials(study.optuna) if t.number < asked or t.state != TrialState.WAITING]
     counts = dict.fromkeys(_NAMES.values(), 0)
     for trial in there:
         counts[_NAMES[trial.state.name]] += 1
     budget = study.spec.training.epochs
-    best = best_trial(study)
+    best = best_of(there, study.optuna.direction.name)
     named = {t.user_attrs["plan"]: t for t in there if "plan" in t.user_attrs}
-    attrs = study.optuna.user_attrs
     speeds = attrs.get("speeds", {})
     return {
         "name": study.name,

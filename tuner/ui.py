@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,10 +18,10 @@ from types import FrameType
 
 from tuner import view
 from tuner.errors import InputError, RunError
+from tuner.listen import HOST, check_port, is_local
 from tuner.masking import masked
 from tuner.study import Place, open_study
 
-HOST = "127.0.0.1"
 USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 """What MLflow's own clients log in with; the server takes the same."""
 SHORTEST = 12
@@ -52,7 +50,7 @@ def serve(
         return 0
     if not is_local(host):
         _check_protection(host, allowed_hosts)
-    _check_port(host, port)
+    check_port(host, port)
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
     # Local studies write their artifacts themselves; clients of this server have it write them to the same place.
     command += ["--default-artifact-root", "mlflow-artifacts:/"]
@@ -86,14 +84,6 @@ def serve(
         finally:
             arm(False)
             _end(server)
-
-
-def is_local(host: str) -> bool:
-    """Whether only this machine can reach a server that listens there."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check_protection(host: str, allowed_hosts: Sequence[str]) -> None:
@@ -131,16 +121,6 @@ def _with_port(names: Sequence[str], port: int) -> list[str]:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _check_port(host: str, port: int) -> None:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        raise InputError(f"port {port} on {host} cannot be used ({error.strerror}); try --port {port + 1}") from None
 
 
 def _end(server: subprocess.Popen[bytes], patience: float = 5.0) -> None:

@@ -231,9 +231,9 @@ def test_a_server_for_others_wants_protection(make_study, monkeypatch, password,
 
 PROTECTED = """
 import sys
-import tuner.ui
+import tuner.listen, tuner.ui
 from tuner.__main__ import main
-tuner.ui.is_local = lambda host: False  # to listen on 127.0.0.1 as if others could reach it
+tuner.ui.is_local = tuner.listen.is_local = lambda host: False  # to listen on 127.0.0.1 as if others could reach it
 sys.argv = ["tuner", "ui", *sys.argv[1:]]
 main()
 """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from tuner.cli import data, export, start, status, ui, validate, worker
+from tuner.cli import data, export, proxy, start, status, ui, validate, worker
 
 app = typer.Typer(
     name="tuner",
@@ -26,5 +26,6 @@ for _name, _verb, _example in (
     ("data", data.data, "tuner data my_features.pkl"),
     ("export", export.export, "tuner export quickstart --format args"),
     ("ui", ui.ui, "tuner ui --port 5001"),
+    ("proxy", proxy.proxy, "tuner proxy --storage postgresql+psycopg://tuner@db/optuna"),
 ):
     app.command(_name, epilog=f"Example: `{_example}`")(_verb)

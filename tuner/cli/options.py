@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tuner.errors import InputError
+from tuner.masking import has_password
 
 if TYPE_CHECKING:
     from tuner.study import Place
@@ -18,7 +20,12 @@ if TYPE_CHECKING:
 State = Annotated[Path, typer.Option("--state", envvar="TUNER_STATE", help="Folder that holds all state.")]
 Storage = Annotated[
     str | None,
-    typer.Option("--storage", envvar="TUNER_STORAGE", help="Optuna storage URL; default SQLite in the state folder."),
+    typer.Option(
+        "--storage",
+        envvar="TUNER_STORAGE",
+        help="Optuna storage URL; default SQLite in the state folder. Flags are visible to everyone on a machine: "
+        "a password belongs into TUNER_STORAGE or ~/.pgpass.",
+    ),
 ]
 Tracking = Annotated[
     str | None,
@@ -44,7 +51,7 @@ def open_place(state: Path, storage: str | None, tracking: str | None) -> Place:
 def existing(place: Place) -> Place:
     """The same place; InputError where nothing was started there. Looking must not make an empty state folder."""
     if not place.made:
-        raise InputError(f"no study in {place.state} yet; make one with: tuner start{options(place.state)}")
+        raise InputError(f"no study in {place.state} yet; make one with: tuner start{options(place)}")
     return place
 
 
@@ -59,10 +66,19 @@ def latest(place: Place) -> str:
     return str(made[max(made)])
 
 
-def options(state: Path) -> str:
-    """What the next command needs to find the same state."""
-    there = Path(os.environ.get("TUNER_STATE", "mlruns"))
-    return "" if state.absolute() == there.absolute() else f" --state {state}"
+def options(place: Place) -> str:
+    """What the next command needs to find the same state, as text that a shell takes; never a password."""
+    found = {"--state": (str(place.state), str(Path(os.environ.get("TUNER_STATE", STATE)).absolute()))}
+    usual = type(place).at(place.state)
+    found["--storage"] = place.storage, os.environ.get("TUNER_STORAGE") or usual.storage
+    found["--tracking-uri"] = place.tracking, os.environ.get("TUNER_TRACKING_URI") or usual.tracking
+    text = ""
+    for flag, (value, known) in found.items():
+        if value != known:
+            secret = has_password(value)
+            variable = f'"$TUNER_{flag.removeprefix("--").replace("-", "_").upper()}"'
+            text += f" {flag} {variable if secret else shlex.quote(value)}"
+    return text
 
 
 def program() -> str:

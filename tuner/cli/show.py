@@ -34,6 +34,18 @@ def show_result(summary: dict[str, Any], spec: Spec, options: str) -> None:
         out.print(f"  {command:<{width}}  [dim]{what}[/dim]", soft_wrap=not out.is_terminal)
 
 
+def show_queued(summary: dict[str, Any], options: str) -> None:
+    """The end of `start --detach`; options as in `show_result`."""
+    out.print(f"[bold]{summary['name']}[/bold]: {summary['trials']['waiting']} trials wait for workers", soft_wrap=True)
+    commands = {
+        f"{program()} worker{options}": "works on it; start one a GPU or core, wherever the storage is reached",
+        f"{program()} status {summary['name']}{options}": "how far it is",
+    }
+    width = max(map(len, commands))
+    for command, what in commands.items():
+        out.print(f"  {command:<{width}}  [dim]{what}[/dim]", soft_wrap=True)
+
+
 def show_comparison(summary: dict[str, Any], spec: Spec) -> None:
     """Best, baseline and plans, and what a reader must know."""
     from tuner import note

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tuner.cli.options import DATA, STATE, Device, Quiet, State, Storage, Tracking, open_place, options
-from tuner.cli.show import out, show_result
+from tuner.cli.show import out, show_queued, show_result
 
 
 def start(
@@ -20,6 +20,9 @@ def start(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one a GPU, or one a core.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
     data: Annotated[str | None, typer.Option(help=DATA)] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Only queue it: workers that wait (`tuner worker`) take it.")
+    ] = False,
     state: State = STATE,
     storage: Storage = None,
     tracking_uri: Tracking = None,
@@ -41,10 +44,13 @@ def start(
         seed=seed,
         data=data,
         device=device,
+        detach=detach,
         console=out,
         quiet=quiet,
     )
-    if not quiet:
-        show_result(summary, open_study(place, summary["name"]).spec, options(state))
+    if detach and not quiet:
+        show_queued(summary, options(place))
+    elif not quiet:
+        show_result(summary, open_study(place, summary["name"]).spec, options(place))
     if summary["state"] == "failed":
         raise typer.Exit(1)

@@ -27,7 +27,8 @@ def ui(
     With `--host` it serves other machines too: then it needs `--allowed-hosts`, and a password in the environment
     variable MLFLOW_TRACKING_PASSWORD (the user is `admin`, or MLFLOW_TRACKING_USERNAME).
     """
-    from tuner.ui import is_local, serve
+    from tuner.listen import is_local
+    from tuner.ui import serve
 
     place = open_place(state, storage, tracking_uri)
     say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import DATA, STATE, AsJson, Device, Quiet, State, Storage, Tracking, open_place
+from tuner.cli.options import DATA, STATE, AsJson, Device, Quiet, State, Storage, Tracking, open_place, options, program
 from tuner.cli.show import out
 
 
@@ -33,6 +33,9 @@ def validate(
         bool, typer.Option("--exit-code", help="0: every candidate better or equivalent, 3: inconclusive, 1: not.")
     ] = False,
     lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Only queue it: workers that wait take it; again, for the verdict.")
+    ] = False,
     as_json: AsJson = False,
     state: State = STATE,
     storage: Storage = None,
@@ -61,12 +64,21 @@ def validate(
         dose_response=dose_response,
         device=device,
         lang=lang,
+        detach=detach,
         say=say,
     )
     if as_json:
         print(json.dumps(result))
+    elif result.get("state") == "waiting":
+        out.print(
+            f"{result['name']}: {result['done']} of {result['queued']} seeds done. Workers that wait take the rest: "
+            f"{program()} worker{options(place)}\nThe same command again shows the verdict when they are done.",
+            soft_wrap=True,
+        )
     elif not quiet:
         show(result, out)
+    if exit_code and result.get("state") == "waiting":
+        raise typer.Exit(3)
     if exit_code:
         verdicts = {c["verdict"] for c in result["comparisons"] if c["candidate"] != "null"}
         raise typer.Exit(1 if "worse" in verdicts else 3 if "inconclusive" in verdicts else 0)

@@ -10,25 +10,28 @@ from tuner.cli.options import STATE, Device, Quiet, State, Storage, Tracking, op
 
 
 def worker(
-    name: Annotated[str, typer.Argument(help="The study to join.")],
+    name: Annotated[
+        str | None, typer.Argument(help="The study to join; without one, whatever is queued, for ever.")
+    ] = None,
     state: State = STATE,
     storage: Storage = None,
     tracking_uri: Tracking = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Join a study from anywhere that reaches its storage; ends when no trial waits."""
+    """Work on a study from anywhere that reaches its storage; ends when no trial waits.
+
+    Without a name it waits for work: it takes whatever `tuner start` and `tuner validate` have queued, until it is
+    told to leave.
+    """
     from tuner import device as devices
-    from tuner import worker as workers
-    from tuner.study import open_study
-    from tuner.validate import blocks
+    from tuner import service
 
     resolved = devices.resolve(device)
     place = open_place(state, storage, tracking_uri)
     say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
-    validation = blocks.open_validation(place, name)
-    if validation is not None:
-        count = blocks.work(validation, device=resolved, say=say)
+    if name is None:
+        service.serve(place, device=resolved, say=say)
     else:
-        count = workers.work(open_study(place, name), device=resolved, say=say)
-    say(f"nothing waits in {name}; this worker finished {count}")
+        count = service.join(place, name, device=resolved, say=say)
+        say(f"nothing waits in {name}; this worker finished {count}")

@@ -17,6 +17,8 @@ import numpy as np
 from trainer.convergence import PHASES, area_under, epochs_to, fluctuation, log_residuals, speed_target
 
 Record = Mapping[str, Any]
+FEWEST = 3
+"""Epochs of a phase below which its fluctuation is not defined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +68,20 @@ def _raw_fluctuation(record: Record, context: Context) -> float:
 def _loss_at(name: str, epoch: int | None) -> Callable[[Record, Context], float]:
     def value(record: Record, context: Context) -> float:
         curve = _curve(record, name)
-        return curve[-1] if epoch is None else curve[min(epoch, len(curve)) - 1]
+        if epoch is None:
+            return curve[-1]
+        return curve[epoch - 1] if epoch <= len(curve) else math.nan
 
     return value
 
 
 def _phase_fluctuation(phase: str) -> Metric:
-    return Metric(
-        False,
-        lambda r, c: fluctuation(_curve(r, "val/cross_entropy"), phase),
-        None,
-        f"fluctuation of validation cross-entropy in the {phase} phase",
-    )
+    def value(record: Record, context: Context) -> float:
+        curve = _curve(record, "val/cross_entropy")
+        start, stop = (round(share * len(curve)) for share in PHASES[phase])
+        return fluctuation(curve, phase) if stop - start >= FEWEST else math.nan
+
+    return Metric(False, value, None, f"fluctuation of validation cross-entropy in the {phase} phase")
 
 
 def _phase_area(phase: str) -> Metric:
@@ -143,11 +147,12 @@ METRICS: dict[str, Metric] = {
     **{f"area_{phase}": _phase_area(phase) for phase in PHASES},
 }
 """Also `training_loss@N`: at epoch N."""
+AT = "training_loss@"
 
 
 def is_metric(name: str) -> bool:
     """Whether there is such a metric."""
-    epoch = name.removeprefix("training_loss@")
+    epoch = name.removeprefix(AT)
     return name in METRICS or (epoch != name and epoch.isdecimal() and int(epoch) >= 1)
 
 
@@ -155,7 +160,7 @@ def metric(name: str) -> Metric:
     """The metric of that name."""
     if name in METRICS:
         return METRICS[name]
-    epoch = int(name.removeprefix("training_loss@"))
+    epoch = int(name.removeprefix(AT))
     return Metric(
         False,
         _loss_at("train/cross_entropy", epoch),
@@ -175,25 +180,48 @@ def context(baseline: Sequence[Record], budget: int) -> Context:
 
 def values(
     records: Mapping[str, Sequence[Record]], name: str, context: Context, *, naive: bool = False
-) -> dict[str, np.ndarray] | None:
-    """The metric of each arm as an array (blocks,), or None where there is no naive reading.
+) -> dict[str, np.ndarray]:
+    """The metric of each arm as an array (blocks,); without arms of which a run that ran to its end does not define it.
 
     A run that diverged counts with the worst value that any run had (0 for scores, 1 for shares of what is bad, the
-    whole budget for speed): it is never dropped.
+    whole budget for speed): it is never dropped. Not defined is a naive reading that there is not, a loss at an epoch
+    that was not reached, the fluctuation of a few epochs.
     """
     found = metric(name)
     function = found.naive if naive else found.value
     if function is None:
-        return None
-    raw = {
-        arm: np.array([float(function(r, context)) if r["state"] == "complete" else math.nan for r in runs])
+        return {}
+    sound = {
+        arm: [float(function(r, context)) if r["state"] == "complete" else None for r in runs]
         for arm, runs in records.items()
     }
-    finite = np.concatenate([v[np.isfinite(v)] for v in raw.values()])
+    there = [v for row in sound.values() for v in row if v is not None and math.isfinite(v)]
     if name == "speed":
         worst = float(context.budget)
     elif found.worst is not None:
         worst = found.worst
     else:
-        worst = 0.0 if found.higher_is_better else float(finite.max(initial=0.0))
-    return {arm: np.where(np.isfinite(v), v, worst) for arm, v in raw.items()}
+        worst = 0.0 if found.higher_is_better else max(there, default=0.0)
+    return {
+        arm: np.array([worst if v is None else v for v in row])
+        for arm, row in sound.items()
+        if all(v is None or math.isfinite(v) for v in row)
+    }
+
+
+def why_not(records: Mapping[str, Sequence[Record]], name: str, arms: Sequence[str], context: Context) -> str | None:
+    """Why the runs of these arms cannot show anything of a metric, as a key of the report's strings; None: they can.
+
+    `unreached`: the loss at an epoch beyond the last; `too short`: not defined for so few epochs; `never reached`,
+    `at once`: every run takes the whole budget to its target, or one epoch, so that there is no faster or slower.
+    """
+    found = values(records, name, context)
+    if not all(arm in found for arm in arms):
+        return "unreached" if name.startswith(AT) else "too short"
+    if name == "speed":
+        target = speed_target(context.best)
+        runs = [r for arm in arms for r in records[arm] if r["state"] == "complete"]
+        if not any(max(_curve(r, "val/weighted_f1")) >= target for r in runs):
+            return "never reached"
+        return "at once" if all((found[arm] == 1).all() for arm in arms) else None
+    return None

@@ -20,8 +20,8 @@ from tuner.validate import recommendation
 from tuner.validate.arms import make_plan
 from tuner.validate.blocks import Validation, create_or_resume, records
 from tuner.validate.plan import Plan
-from tuner.validate.report import LANGUAGES, report
-from tuner.validate.running import run, run_until_decided
+from tuner.validate.report import LANGUAGES, reason, report, sentence
+from tuner.validate.running import leave_to_others, run, run_until_decided
 from tuner.validate.verdict import judge
 
 
@@ -40,6 +40,7 @@ def validate(
     dose_response: bool = True,
     device: str | None = None,
     lang: str = "en",
+    detach: bool = False,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Compare arms over fresh seeds; returns what `validate --json` prints, and under `report` the report's path.
@@ -47,13 +48,16 @@ def validate(
     study: a search in the storage (its best config becomes an arm), or a study file (its data and model are used).
     baseline and candidate: a plan's or arm's name, `trial:N` of the study, or a config file; both or neither. The same
     call again resumes, or shows the result again.
-    lang: of the report, en or zh.
+    lang: of the report, en or zh. detach: start no workers but queue blocks for those that wait for work; until they
+    are done, only how far it is comes back, with `state` waiting.
 
     Raises InputError for wrong input, RunError where workers failed.
     """
     if lang not in LANGUAGES:
         raise InputError(unknown("language", lang, LANGUAGES))
-    device = devices.resolve(device)
+    if detach and workers is not None:
+        raise InputError("--detach starts no workers: leave --workers out, and run `tuner worker` where they should be")
+    device = "cpu" if detach else devices.resolve(device)
     place.prepare()
     told = recommendation.load(Path(claims) if claims else None)
     plan = make_plan(place, told, study, baseline, candidate, seeds, epochs, data, until_decided, dose_response)
@@ -62,7 +66,11 @@ def validate(
     validation = create_or_resume(
         place, label, plan, fingerprint, lambda name: _register(place, name, plan, fingerprint)
     )
-    if plan.until_decided:
+    if detach:
+        done, queued = leave_to_others(validation)
+        if done < queued:
+            return {"name": validation.name, "state": "waiting", "seeds": plan.seeds, "queued": queued, "done": done}
+    elif plan.until_decided:
         run_until_decided(validation, workers or devices.default_workers(device), device, say)
     else:
         run(validation, plan.seeds, workers or devices.default_workers(device), device, say)
@@ -117,21 +125,20 @@ def _report(
 
 def show(result: dict[str, Any], console: Console) -> None:
     """The verdict on a terminal."""
-    from rich.table import Table
-
-    from tuner.validate.report import sentence
+    from rich.table import Column, Table
 
     console.print()
     for c in result["comparisons"]:
         style = {"better": "green", "worse": "red"}.get(c["verdict"], "")
         console.print(f"[{style or 'default'}]{sentence(result, c['candidate'])}[/]", soft_wrap=not console.is_terminal)
     if result["claims"]:
-        table = Table("claim", "claimed %", "naive %", "measured %", "95% CI", "verdict", box=None, pad_edge=False)
+        head = ("claim", "claimed %", "naive %", "measured %", "95% CI", "verdict")
+        table = Table(*(Column(name, no_wrap=True) for name in head), box=None, pad_edge=False)
         for claim in result["claims"]:
-            ci = "" if claim["ci"] is None else f"{claim['ci'][0]:+.1f} .. {claim['ci'][1]:+.1f}"
+            ci = f"{claim['ci'][0]:+.1f} .. {claim['ci'][1]:+.1f}" if claim["ci"] else reason(claim, result["epochs"])
             cells = ["" if claim[k] is None else f"{claim[k]:+.1f}" for k in ("naive", "measured")]
             low, high = claim["claimed"]
             table.add_row(claim["id"], f"{low:g} .. {high:g}", *cells, ci, claim["verdict"])
         console.print()
-        console.print(table)
+        console.print(table, soft_wrap=not console.is_terminal)
     console.print(f"\nreport: {result['report']}", soft_wrap=not console.is_terminal)

@@ -54,8 +54,30 @@ def run(validation: Validation, seeds: int, workers: int, device: str, say: Call
                 waited = True
             time.sleep(0.5)
     if broken := queue.crashes(study, seeds):
-        block, reason = next(iter(broken.items()))
-        raise RunError(f"block {block} failed: {reason.strip()[-500:]}")
+        raise RunError(_describe(broken))
+
+
+def leave_to_others(validation: Validation) -> tuple[int, int]:
+    """Queue the blocks that are next, for workers that wait for work; returns how many are done, and of how many.
+
+    Equal numbers mean that the validation is over. Raises RunError where a block has failed for good.
+    """
+    study, plan = validation.optuna, validation.plan
+    seeds = max(min(FIRST_LOOK, plan.seeds) if plan.until_decided else plan.seeds, len(queue.by_block(study)))
+    while True:
+        broken = queue.crashes(study, seeds)
+        queue.fill(study, seeds)  # those too, for another try
+        if broken:
+            raise RunError(f"{_describe(broken)}; it is in the queue again")
+        done = _done(study)
+        if done < seeds or seeds >= plan.seeds or decided(plan, records(validation)):
+            return done, seeds
+        seeds = min(seeds + BETWEEN_LOOKS, plan.seeds)
+
+
+def _describe(broken: dict[int, str]) -> str:
+    block, reason = next(iter(broken.items()))
+    return f"block {block} failed: {reason.strip()[-500:]}"
 
 
 def _unfinished(study: optuna.Study, seeds: int) -> list[FrozenTrial]:

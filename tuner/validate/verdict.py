@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from tuner.errors import InputError
 from tuner.validate import designs, measures, statistics
 from tuner.validate.plan import Plan
 from tuner.validate.recommendation import NULL
@@ -24,22 +25,34 @@ def judge(plan: Plan, records: Records) -> dict[str, Any]:
     """
     base = next(iter(plan.arms))
     context = measures.context(records[base], plan.spec.training.epochs)
-    values = measures.values(records, plan.primary, context)
-    assert values is not None
+    values = primary(plan, records, context)
     direction = "maximize" if measures.metric(plan.primary).higher_is_better else "minimize"
+    often = plan.until_decided
     found = {
         "primary": plan.primary,
         "metric": measures.metric(plan.primary).what,
         "margin": plan.margin,
         "seeds": len(records[base]),
+        "epochs": plan.spec.training.epochs,
         "arms": arms(plan, records, context),
         "comparisons": comparisons(plan, records, context),
-        "claims": [claim(given, records, context) for given in plan.claims],
-        "dose_response": designs.dose_response(values, plan.doses, plan.margin, direction) if plan.doses else [],
-        "ladder": designs.ladder(values, plan.ladder),
-        "factorial": designs.interaction(values, base, **plan.factorial) if plan.factorial else None,
+        "claims": claims(plan, records, context),
+        "dose_response": designs.dose_response(values, plan.doses, plan.margin, direction, often) if plan.doses else [],
+        "ladder": designs.ladder(values, plan.ladder, often),
+        "factorial": designs.interaction(values, base, **plan.factorial, often=often) if plan.factorial else None,
     }
     return cast(dict[str, Any], plain(found))
+
+
+def primary(plan: Plan, records: Records, context: measures.Context) -> dict[str, np.ndarray]:
+    """The primary metric of every arm (blocks,). Raises InputError where the runs do not define it."""
+    values = measures.values(records, plan.primary, context)
+    if missing := [name for name in records if name not in values]:
+        raise InputError(
+            f"primary: {plan.primary} is not defined for runs of {plan.spec.training.epochs} epochs "
+            f"({', '.join(missing)}); choose another metric, or more epochs"
+        )
+    return values
 
 
 def plain(data: Any) -> Any:
@@ -65,7 +78,7 @@ def arms(plan: Plan, records: Records, context: measures.Context) -> dict[str, A
     found: dict[str, Any] = {}
     means: dict[str, dict[str, float]] = {name: {} for name in records}
     for metric in measures.METRICS:
-        for name, values in (measures.values(records, metric, context) or {}).items():
+        for name, values in measures.values(records, metric, context).items():
             means[name][metric] = float(values.mean())
     for name, runs in records.items():
         config = plan.arms[name if name != NULL else next(iter(plan.arms))]
@@ -83,8 +96,7 @@ def arms(plan: Plan, records: Records, context: measures.Context) -> dict[str, A
 def comparisons(plan: Plan, records: Records, context: measures.Context) -> list[dict[str, Any]]:
     """Every arm against the baseline on the primary metric, Holm over them; the null arm last and outside of Holm."""
     base = next(iter(plan.arms))
-    values = measures.values(records, plan.primary, context)
-    assert values is not None
+    values = primary(plan, records, context)
     direction: statistics.Direction = "maximize" if measures.metric(plan.primary).higher_is_better else "minimize"
 
     def compare(name: str, claims: int) -> statistics.Comparison:
@@ -98,6 +110,9 @@ def comparisons(plan: Plan, records: Records, context: measures.Context) -> list
     if not plan.until_decided:
         judged = statistics.together(judged)
     pairs = [*zip(plan.candidates, judged, strict=True), (NULL, compare(NULL, 1))]
+    # Equal in that nothing was measured is not equivalent.
+    silent = [name for name, _ in pairs if all(r["state"] != "complete" for r in (*records[base], *records[name]))]
+    pairs = [(n, replace(c, verdict="inconclusive", seeds_needed=None) if n in silent else c) for n, c in pairs]
     return [
         {
             "baseline": base,
@@ -129,52 +144,65 @@ def _looked_at_often(found: statistics.Comparison, differences: np.ndarray) -> s
     return replace(found, lo=lo, hi=hi, method="confidence sequence", verdict=outcome, seeds_needed=needed)
 
 
-def claim(given: Mapping[str, Any], records: Records, context: measures.Context) -> dict[str, Any]:
-    """One claim: claimed, naive and measured improvement in percent, the noise floor beside them, and the verdict."""
-    name: str = given["metric"]
-    low, high = (float(end) for end in given["claimed"])
-    metric = measures.metric(name)
-    values = measures.values(records, name, context)
-    assert values is not None
-    old, new = values[given["baseline"]], values[given["candidate"]]
-    change = statistics.relative_change(old, new)
-    lo, hi = _improvement(change.lo, metric), _improvement(change.hi, metric)
-    lo, hi = min(lo, hi), max(lo, hi)
-    naive = measures.values(records, name, context, naive=True)
-    baseline = values[next(iter(records))]
-    bounded = math.isfinite(lo) and math.isfinite(hi)
-    return {
-        "id": given["id"],
-        "baseline": given["baseline"],
-        "candidate": given["candidate"],
-        "metric": name,
-        "claimed": [low, high],
-        "naive": None if naive is None else _percent(naive[given["baseline"]], naive[given["candidate"]], metric),
-        "measured": None if change.percent is None else _improvement(change.percent, metric),
-        "ci": [lo, hi] if bounded else None,
-        "null": _percent(baseline, values[NULL], metric),
-        "verdict": claim_verdict(lo, hi, low, high) if bounded else "not shown",
-    }
+def claims(plan: Plan, records: Records, context: measures.Context) -> list[dict[str, Any]]:
+    """Every claim: claimed, naive and measured improvement in percent, the noise floor beside them, and the verdict.
 
-
-def claim_verdict(lo: float, hi: float, low: float, high: float) -> str:
-    """supported, refuted or not shown, for a measured interval and a claimed range of improvement, in percent.
-
-    A range that holds 0 promises that nothing much changes ("slower by < 5%"): it is supported by an interval inside it
-    and refuted by one outside of it. Any other range promises a gain.
+    Holm over all claims, once for what supports them and once for what refutes them: of many claims that are false,
+    some would be supported by chance, and of many that are true, some refuted.
     """
-    if low <= 0 <= high:
-        if low <= lo and hi <= high:
-            return "supported"
-        return "refuted" if hi < low or lo > high else "not shown"
-    return statistics.claim_verdict(lo, hi, low, high, "maximize")
+    base = next(iter(plan.arms))
+    found = []
+    for given in plan.claims:
+        name: str = given["metric"]
+        why = measures.why_not(records, name, (given["baseline"], given["candidate"]), context)
+        found.append(
+            {
+                **{key: given[key] for key in ("id", "baseline", "candidate", "metric")},
+                "claimed": [float(end) for end in given["claimed"]],
+                "naive": None if why else percent(records, name, given["baseline"], given["candidate"], context, True),
+                "measured": None,
+                "ci": None,
+                "null": None if why else percent(records, name, base, NULL, context),
+                "p_for": 1.0,
+                "p_against": 1.0,
+                "verdict": "not shown",
+                "why": why,
+            }
+            | ({} if why else _measured(given, records, context, plan.until_decided))
+        )
+    for key in ("p_for", "p_against"):
+        for one, p in zip(found, statistics.holm([one[key] for one in found]), strict=True):
+            one[key] = p
+    for one in found:
+        if one["ci"] is not None:
+            one["verdict"] = statistics.claim_verdict(
+                *one["ci"], *one["claimed"], p_for=one["p_for"], p_against=one["p_against"]
+            )
+    return found
 
 
-def _percent(old: np.ndarray, new: np.ndarray, metric: measures.Metric) -> float | None:
-    percent = statistics.relative_change(old, new).percent
-    return None if percent is None else _improvement(percent, metric)
+def _measured(given: Mapping[str, Any], records: Records, context: measures.Context, often: bool) -> dict[str, Any]:
+    """The measured part of one claim, before Holm."""
+    metric = measures.metric(given["metric"])
+    values = measures.values(records, given["metric"], context)
+    change = statistics.relative_change(values[given["baseline"]], values[given["candidate"]], often=often)
+    if change.percent is None:
+        return {"why": "zero"}
+    sign = 1.0 if metric.higher_is_better else -1.0
+    lo, hi = sorted((sign * change.lo, sign * change.hi))
+    low, high = given["claimed"]
+    p_for, p_against = statistics.claim_p(sign * change.percent, low, high, lambda gain: change.p_at(sign * gain))
+    if not (math.isfinite(lo) and math.isfinite(hi)):
+        return {"measured": sign * change.percent, "why": "unbounded"}
+    return {"measured": sign * change.percent, "ci": [lo, hi], "p_for": p_for, "p_against": p_against}
 
 
-def _improvement(percent: float, metric: measures.Metric) -> float:
-    """A change in percent, signed so that improvement is positive."""
-    return percent if metric.higher_is_better else -percent
+def percent(
+    records: Records, name: str, old: str, new: str, context: measures.Context, naive: bool = False
+) -> float | None:
+    """Improvement from one arm to another in percent; None where it is not defined."""
+    values = measures.values(records, name, context, naive=naive)
+    if old not in values or new not in values:
+        return None
+    change = statistics.relative_change(values[old], values[new]).percent
+    return None if change is None else change if measures.metric(name).higher_is_better else -change

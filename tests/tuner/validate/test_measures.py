@@ -42,7 +42,7 @@ DIVERGED = {"state": "diverged", "reason": "epoch 3: not finite", "test": {}, "c
 def one(record, name, *, naive=False, budget=EPOCHS, baseline=None):
     """The metric of one record against a baseline."""
     found = values({"a": [record]}, name, context([baseline or run()], budget), naive=naive)
-    return None if found is None else float(found["a"][0])
+    return float(found["a"][0]) if found else None
 
 
 @pytest.mark.parametrize(
@@ -144,15 +144,22 @@ def test_metrics_without_a_naive_reading_have_none(name):
     assert one(run(), name, naive=True) is None
 
 
-def test_an_epoch_beyond_the_last_is_the_last():
-    assert one(run(), "training_loss@50") == one(run(), "training_loss")
+def test_what_a_run_does_not_define_leaves_its_arm_out():
+    records = {"base": [run(), run()], "a": [run(), DIVERGED], "b": [run(), run(curves={"train/cross_entropy": [1.0]})]}
+    told = context(records["base"], EPOCHS)
+    assert values(records, f"training_loss@{EPOCHS + 1}", told) == {}
+    assert list(values(records, "training_loss@2", told)) == ["base", "a"]  # b stopped early
+    assert list(values(records, "training_loss@1", told)) == ["base", "a", "b"]
+    assert list(values(records, "training_loss", told)) == ["base", "a", "b"]  # at its own last epoch
+    assert values(records, "stability_early", told) == {}  # a fluctuation over two epochs
+    assert list(values(records, "stability_late", told)) == ["base", "a", "b"]
 
 
 def test_a_value_that_the_storage_kept_as_null_is_no_number():
     curve = [None, *FALL[1:]]
     assert one(run(curves={"train/cross_entropy": curve}), "training_loss") == pytest.approx(FALL[-1])
-    found = values({"a": [run(curves={"train/cross_entropy": curve})]}, "training_loss@1", context([run()], EPOCHS))
-    assert np.isfinite(found["a"]).all()
+    records = {"a": [run(curves={"train/cross_entropy": curve})]}
+    assert values(records, "training_loss@1", context([run()], EPOCHS)) == {}
 
 
 @pytest.mark.parametrize(
@@ -188,12 +195,10 @@ def test_all_runs_diverged_leaves_numbers(name):
     told = context(records["base"], EPOCHS)
     assert math.isnan(told.best)
     for naive in (False, True):
-        found = values(records, name, told, naive=naive)
-        if found is not None:
-            assert all(np.isfinite(v).all() and len(v) == 2 for v in found.values())
+        assert all(np.isfinite(v).all() and len(v) == 2 for v in values(records, name, told, naive=naive).values())
     # The baseline alone diverged: the others keep what they have.
     records["a"] = [run()] * 2
-    assert np.isfinite(values(records, name, told)["a"]).all()
+    assert all(np.isfinite(v).all() for v in values(records, name, told).values())
 
 
 def test_context_leaves_diverged_baselines_out():

@@ -325,7 +325,8 @@ def test_relative_change_of_a_baseline_near_zero_is_unbounded_and_of_zero_undefi
     assert (near.lo, near.hi, near.method) == (-math.inf, math.inf, "fieller")
     zero = paired.relative_change([0.0, 0.0], [0.0, 1.0])
     assert (zero.percent, zero.method) == (None, "undefined")
-    assert paired.claim_verdict(zero.lo, zero.hi, 5, 10, "maximize") == "not shown"
+    assert paired.claim_verdict(zero.lo, zero.hi, 5, 10) == "not shown"
+    assert zero.p_at(0.0) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -342,13 +343,76 @@ def test_relative_change_of_a_baseline_near_zero_is_unbounded_and_of_zero_undefi
     ],
 )
 def test_claim_of_ten_to_fifteen_percent(lo, hi, outcome):
-    assert paired.claim_verdict(lo, hi, 10, 15, "maximize") == outcome
-    assert paired.claim_verdict(-hi, -lo, -15, -10, "minimize") == outcome
+    assert paired.claim_verdict(lo, hi, 10, 15) == outcome
+    assert paired.claim_verdict(-hi, -lo, -15, -10) == outcome  # a cost is a gain's mirror image
+
+
+@pytest.mark.parametrize(
+    ("interval", "claimed", "expected"),
+    [
+        # "slower by less than 5%", "changes by less than 3%": ranges that hold 0
+        ((-4, 3), (-5, 100), "supported"),
+        ((-9, -6), (-5, 100), "refuted"),
+        ((-9, 3), (-5, 100), "not shown"),
+        ((-2, 2), (-3, 3), "supported"),
+        ((-2, 4), (-3, 3), "not shown"),
+        ((4, 9), (-3, 3), "refuted"),
+        ((0, 0), (0, 100), "supported"),
+    ],
+)
+def test_claim_that_little_changes(interval, claimed, expected):
+    assert paired.claim_verdict(*interval, *claimed) == expected
 
 
 def test_a_claim_needs_its_p():
-    assert paired.claim_verdict(8, 14, 10, 15, "maximize", p=0.05) == "supported"
-    assert paired.claim_verdict(8, 14, 10, 15, "maximize", p=0.06) == "not shown"
+    assert paired.claim_verdict(8, 14, 10, 15, p_for=0.05) == "supported"
+    assert paired.claim_verdict(8, 14, 10, 15, p_for=0.06) == "not shown"
+    assert paired.claim_verdict(-8, 4, 10, 15, p_against=0.05) == "refuted"
+    assert paired.claim_verdict(-8, 4, 10, 15, p_against=0.06) == "not shown"
+    assert paired.claim_verdict(4, 9, -3, 3, p_against=0.06) == "not shown"
+    assert paired.claim_verdict(-2, 2, -3, 3, p_for=0.06) == "not shown"
+
+
+@pytest.mark.parametrize("often", [False, True])
+@pytest.mark.parametrize("positive", [True, False])
+def test_p_is_one_minus_the_level_at_the_ends_of_the_interval(often, positive):
+    """The test and the interval are one, on log ratios and by Fieller, for one look and for many."""
+    old = np.linspace(2, 3, 12) - (0 if positive else 2.05)
+    new = old + 0.3 + 0.2 * np.sin(np.arange(12))
+    change = paired.relative_change(old, new, often=often)
+    assert change.method == ("log-ratio" if positive else "fieller")
+    assert change.p_at(change.lo) == pytest.approx(0.05)
+    assert change.p_at(change.hi) == pytest.approx(0.05)
+    assert change.p_at(change.percent) == pytest.approx(1.0)
+    assert change.p_at((change.lo + change.percent) / 2) > 0.05 > change.p_at(2 * change.hi)
+    if positive:
+        assert change.p_at(-100) == change.p_at(-150) == 0.0  # a ratio is never negative
+
+
+def test_p_of_a_mean_is_scipys():
+    for mean in (0.0, 0.9, 3.0):
+        assert paired.p_of_mean(DAY, mean) == pytest.approx(stats.ttest_1samp(DAY, mean).pvalue)
+    assert paired.p_of_mean([0.5] * 7, 0.5) == 1.0
+    assert paired.p_of_mean([0.5] * 7, 0.4) == paired.smallest_p(7)
+
+
+def test_p_of_a_claim_by_hand():
+    asked = []
+
+    def p_at(percent):
+        asked.append(percent)
+        return {0.0: 0.01, 10.0: 0.2, 15.0: 0.3, -3.0: 0.04, 3.0: 0.02, -10.0: 0.5}[percent]
+
+    assert paired.claim_p(12, 10, 15, p_at) == (0.01, 1.0)  # a gain: is there any?
+    assert paired.claim_p(5, 10, 15, p_at) == (0.01, 0.2)  # and is it as large as the least claimed?
+    assert paired.claim_p(-5, 10, 15, p_at) == (1.0, 0.2)
+    assert paired.claim_p(-12, -15, -10, p_at) == (0.01, 1.0)
+    assert paired.claim_p(-5, -15, -10, p_at) == (0.01, 0.5)
+    asked.clear()
+    assert paired.claim_p(1, -3, 3, p_at) == (0.04, 1.0)  # little changes: both ends must be excluded
+    assert sorted(asked) == [-3, 3]
+    assert paired.claim_p(4, -3, 3, p_at) == (1.0, 0.02)
+    assert paired.claim_p(-4, -3, 3, p_at) == (1.0, 0.04)
 
 
 # --- many looks
@@ -367,6 +431,23 @@ def test_the_sequence_is_where_the_mixture_reaches_one_over_alpha():
                 alternative = stats.nct.pdf(math.sqrt(t2), n - 1, effects * math.sqrt(n))
             mixed = np.trapezoid(np.nan_to_num(alternative) * density, effects)
             assert mixed / stats.t.pdf(math.sqrt(t2), n - 1) == pytest.approx(20, rel=1e-3)
+
+
+def test_the_sequence_has_an_interval_and_a_p_like_t():
+    values = np.asarray(DAY)
+    lo, hi = (ends[-1] for ends in paired.confidence_sequence(values, 0.05))
+    assert paired.confidence_interval(values, often=True) == (
+        pytest.approx(lo),
+        pytest.approx(hi),
+        "confidence sequence",
+    )
+    for alpha in (0.2, 0.05, 0.001):
+        lo, hi = (ends[-1] for ends in paired.confidence_sequence(values, alpha))
+        assert paired.p_of_mean(values, lo, often=True) == pytest.approx(alpha)
+        assert paired.p_of_mean(values, hi, often=True) == pytest.approx(alpha)
+    assert paired.p_of_mean(values, values.mean(), often=True) == 1.0
+    assert paired.p_of_mean(values[:7], 99.0, often=True) == 1.0  # silent before the eighth block
+    assert paired.confidence_interval(values[:7], often=True)[:2] == (-math.inf, math.inf)
 
 
 def test_the_sequence_is_silent_at_first_and_wider_than_t():
@@ -423,7 +504,7 @@ def test_other_refusals():
     with pytest.raises(InputError, match="lo <= hi"):
         paired.verdict(2, 1, margin=0, direction="maximize", n=8)
     with pytest.raises(InputError, match="lo <= hi"):
-        paired.claim_verdict(1, 2, 15, 10, "maximize")
+        paired.claim_verdict(1, 2, 15, 10)
 
 
 # --- short simulations (the long ones: benchmarks/statistics.py)

@@ -9,9 +9,10 @@ from typing import Any
 from tuner.report.document import Document
 from tuner.validate.plan import Plan
 from tuner.validate.report import sections
+from tuner.validate.report.sections.source import why
 from tuner.validate.report.strings import LANGUAGES, Words
 
-__all__ = ["LANGUAGES", "markdown", "page", "report", "sentence"]
+__all__ = ["LANGUAGES", "markdown", "page", "reason", "report", "sentence"]
 
 Records = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -19,6 +20,11 @@ Records = Mapping[str, Sequence[Mapping[str, Any]]]
 def sentence(result: Mapping[str, Any], candidate: str, lang: str = "en") -> str:
     """The verdict on one arm in a sentence."""
     return sections.sentence(result, candidate, Words(lang))
+
+
+def reason(claim: Mapping[str, Any], epochs: int, lang: str = "en") -> str:
+    """Why a claim has no interval, in a few words."""
+    return why(claim, epochs, Words(lang))
 
 
 def report(

@@ -59,9 +59,16 @@ STRINGS: dict[str, dict[str, str]] = {
         "rescales. *Naive*: the same read off the weighted total loss, which shrinks whenever a weight shrinks; the "
         "gap between the two is arithmetic. *Noise floor*: the null arm's figure, where the truth is zero.",
         "claims_verdicts": "*Supported*: the interval overlaps the claimed range and excludes no effect. *Refuted*: it "
-        "lies wholly short of the range. *More than claimed*: it lies wholly beyond it. *Not shown*: anything else.",
-        "beyond_budget": "Figures for epochs beyond the {epochs} that were trained are read at the last epoch.",
-        "undefined": "No measured figure: the baseline has zero there, so that no percent of it is defined.",
+        "lies wholly short of the range. Both hold after Holm's correction over all claims: of so many, some would "
+        "come out either way by chance. *More than claimed*: it lies wholly beyond the range. *Not shown*: anything "
+        "else. A range that holds zero promises that little changes: supported is an interval inside it, refuted one "
+        "outside.",
+        "why unreached": "only {epochs} epochs run",
+        "why too short": "undefined in {epochs} epochs",
+        "why never reached": "target never reached",
+        "why at once": "target reached at once",
+        "why zero": "zero in the baseline",
+        "why unbounded": "unbounded",
         # forest
         "h_forest": "Differences from the baseline",
         "candidate": "arm",
@@ -213,9 +220,14 @@ STRINGS: dict[str, dict[str, str]] = {
         "claims_note": "正数表示改进。*实测*：配对变化的均值，所用尺度不随任何设置缩放。*表面*：同一数字，但从加权总"
         "损失上读出；权重一降，总损失就随之变小，两者之差只是算术。*噪声基准*：空白对照组的数字，其真值为零。",
         "claims_verdicts": "*得到支持*：区间与所称范围重叠，且排除了“没有效果”。*被否定*：区间整体达不到所称范围。"
-        "*超出所称*：区间整体高于所称范围。*未能证明*：其余情况。",
-        "beyond_budget": "超出实际训练轮数（{epochs} 轮）的数字，均取最后一轮的值。",
-        "undefined": "没有数字之处：基线的数值为零，无法计算百分比。",
+        "两者都经过对全部主张的 Holm 校正：主张一多，总有一些会碰巧成立或不成立。*超出所称*：区间整体高于所称范围。"
+        "*未能证明*：其余情况。所称范围若包含零，即承诺几乎不变：区间在范围之内为得到支持，在范围之外为被否定。",
+        "why unreached": "只训练了 {epochs} 轮",
+        "why too short": "{epochs} 轮内无法定义",
+        "why never reached": "从未达到目标",
+        "why at once": "一轮即达到目标",
+        "why zero": "基线为零",
+        "why unbounded": "没有界限",
         "h_forest": "与基线的差异",
         "candidate": "实验组",
         "difference": "差异",

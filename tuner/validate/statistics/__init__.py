@@ -7,9 +7,15 @@ symmetric about 0: this is all that the sign-flip test asks for. Figures quoted 
 `python -m benchmarks.statistics`.
 """
 
-from tuner.validate.statistics.claims import ClaimVerdict, RelativeChange, claim_verdict, relative_change
+from tuner.validate.statistics.claims import ClaimVerdict, RelativeChange, claim_p, claim_verdict, relative_change
 from tuner.validate.statistics.comparison import Comparison, Verdict, compare, together, verdict
-from tuner.validate.statistics.intervals import RESAMPLES, confidence_interval, paired_difference, probability_better
+from tuner.validate.statistics.intervals import (
+    RESAMPLES,
+    confidence_interval,
+    p_of_mean,
+    paired_difference,
+    probability_better,
+)
 from tuner.validate.statistics.planning import MOST_SEEDS, seeds_for_claims, seeds_needed, smallest_effect
 from tuner.validate.statistics.sequence import SEQUENCE_FROM, SEQUENCE_PRIOR, confidence_sequence
 from tuner.validate.statistics.significance import EXACT_TO, FLIPS, holm, sign_flip_p, smallest_p
@@ -27,11 +33,13 @@ __all__ = [
     "Direction",
     "RelativeChange",
     "Verdict",
+    "claim_p",
     "claim_verdict",
     "compare",
     "confidence_interval",
     "confidence_sequence",
     "holm",
+    "p_of_mean",
     "paired_difference",
     "probability_better",
     "relative_change",

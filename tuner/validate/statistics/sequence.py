@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -41,10 +43,29 @@ def confidence_sequence(differences: ArrayLike, alpha: float = 0.05) -> tuple[Ar
     shifted = values - values[0]
     mean = shifted.cumsum() / n
     squares = np.maximum((shifted**2).cumsum() - n * mean**2, 0)
-    excess = alpha ** (-2 / n) * ((n + SEQUENCE_PRIOR) / SEQUENCE_PRIOR) ** (1 / n)
-    room = 1 - excess * SEQUENCE_PRIOR / (n + SEQUENCE_PRIOR)
-    speaks = (n >= SEQUENCE_FROM) & (room > 0)
     half = np.full(len(values), np.inf)
-    half[speaks] = np.sqrt(squares[speaks] / n[speaks] * (excess[speaks] - 1) / room[speaks])
+    for i in range(SEQUENCE_FROM - 1, len(values)):
+        half[i] = sequence_quantile(i + 1, alpha) * math.sqrt(squares[i] / i / (i + 1))
     centre = mean + values[0]
     return centre - half, centre + half
+
+
+def sequence_quantile(n: int, alpha: float) -> float:
+    """Half-width of the sequence's interval at n blocks, in standard errors: what t's quantile is to a single look."""
+    k = SEQUENCE_PRIOR
+    excess = alpha ** (-2 / n) * ((n + k) / k) ** (1 / n)
+    room = 1 - excess * k / (n + k)
+    return math.sqrt((n - 1) * (excess - 1) / room) if n >= SEQUENCE_FROM and room > 0 else math.inf
+
+
+def sequence_p(t: float, n: int) -> float:
+    """Smallest alpha at which the sequence at n blocks excludes a mean that lies t standard errors away.
+
+    The inverse of `sequence_quantile`: sqrt((n + k) / k) A^(-n/2) with A = (1 + s) / (1 + s k / (n + k)) and
+    s = t^2 / (n - 1).
+    """
+    if n < SEQUENCE_FROM:
+        return 1.0
+    k, s = SEQUENCE_PRIOR, t * t / (n - 1)
+    log_a = math.log((n + k) / k) if math.isinf(s) else math.log((1 + s) / (1 + s * k / (n + k)))
+    return min(1.0, math.exp(0.5 * math.log((n + k) / k) - n / 2 * log_a))

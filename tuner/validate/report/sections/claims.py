@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuner.report.document import Badge, Block, Heading, Table, Text
 from tuner.validate.report.numbers import percent, percents
-from tuner.validate.report.sections.source import Source, claim_verdict, epoch_of
+from tuner.validate.report.sections.source import Source, claim_verdict, why
 
 
 def claims(s: Source) -> list[Block]:
@@ -18,13 +18,9 @@ def claims(s: Source) -> list[Block]:
         name = f"`{c['id']}`"
         if c["baseline"] != s.base:
             name += f" ({w('versus', candidate=c['candidate'], baseline=c['baseline'])})"
-        figures_ = [percent(c["naive"]), percent(c["measured"]), percents(c["ci"]), percent(c["null"])]
+        ci = percents(c["ci"]) if c["ci"] else why(c, s.result["epochs"], w)
+        figures_ = [percent(c["naive"]), percent(c["measured"]), ci, percent(c["null"])]
         rows.append([name, w.metric(c["metric"]), percents(c["claimed"]), *figures_, s.badge(claim_verdict(c))])
     blocks: list[Block] = [Heading(w("h_claims")), Table([w(k) for k in keys], rows, frozenset({0, 1, 7}))]
     blocks += [Text(w("claims_note"), "note"), Text(w("claims_verdicts"), "note")]
-    epochs = s.plan.spec.training.epochs
-    if any(epoch_of(c) > epochs for c in s.result["claims"]):
-        blocks.append(Text(w("beyond_budget", epochs=epochs), "note"))
-    if any(c["measured"] is None for c in s.result["claims"]):
-        blocks.append(Text(w("undefined"), "note"))
     return blocks

@@ -99,6 +99,11 @@ def claim_verdict(claim: Mapping[str, Any]) -> str:
     return "more than claimed" if claim["verdict"] == "not shown" and beyond else str(claim["verdict"])
 
 
+def why(claim: Mapping[str, Any], epochs: int, words: Words) -> str:
+    """What a claim has instead of an interval: why there is none."""
+    return words(f"why {claim['why']}", epochs=epochs)
+
+
 def epoch_of(claim: Mapping[str, Any]) -> int:
     """The epoch of a claim on a loss at an epoch, else 0."""
     return int(claim["metric"].removeprefix(AT)) if claim["metric"].startswith(AT) else 0

@@ -1,0 +1,119 @@
+"""A worker without a study of its own: it waits for work and takes whatever is queued in the storage."""
+
+from __future__ import annotations
+
+import gc
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from optuna.storages import BaseStorage
+from optuna.study._frozen import FrozenStudy
+from optuna.trial import TrialState
+
+from tuner import storage, worker
+from tuner.errors import InputError, RunError
+from tuner.interrupt import leave_if_asked, rest, signals
+from tuner.lease import abandoned
+from tuner.masking import masked
+from tuner.study import DETACHED, Place, Study, open_study
+from tuner.validate import blocks
+
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 30.0
+"""Seconds between two looks at the storage; an idle worker looks less and less often."""
+ASIDE = 300.0
+"""Seconds for which a study that this worker cannot work on is left to others."""
+FINISHING = "finishing"
+"""Study attribute: when a worker began to write the comparison down (seconds since 1970)."""
+PATIENCE = 600.0
+"""Seconds after which a worker that began so counts as gone."""
+
+
+def join(place: Place, name: str, *, device: str, say: Callable[[str], None]) -> int:
+    """Work on a study or validation until nothing waits in it; returns how many trials or blocks this worker ended."""
+    validation = blocks.open_validation(place, name)
+    if validation is not None:
+        return blocks.work(validation, device=device, say=say)
+    study = open_study(place, name)
+    count = worker.work(study, device=device, say=say)
+    finish_detached(study, say)
+    return count
+
+
+def serve(place: Place, *, device: str, say: Callable[[str], None], pause: float = FIRST_PAUSE) -> None:
+    """Work on whatever is queued, the oldest study first; never returns.
+
+    Raises Interrupted, with its trials handed back, on SIGINT or SIGTERM. A study that cannot be worked on here (its
+    data is elsewhere, its trials fail) is said and left to others for a while; the worker goes on with the next.
+    """
+    opened = storage.open_storage(place.storage)
+    aside: dict[str, float] = {}
+    idle = pause
+    say(f"waiting for work in {masked(place.storage)}")
+    with signals():
+        while True:
+            leave_if_asked()
+            name = next_queued(opened, {name for name, until in aside.items() if until > time.monotonic()})
+            if name is None:
+                rest(idle * random.uniform(0.8, 1.2))  # not all workers at once
+                idle = min(1.5 * idle, max(LONGEST_PAUSE, pause))
+                continue
+            idle = pause
+            try:
+                count = join(place, name, device=device, say=say)
+                say(f"nothing waits in {name}; this worker finished {count}")
+            except (InputError, RunError) as error:
+                say(masked(f"{name} cannot be worked on here: {error}; others may, next try in {ASIDE / 60:.0f} min"))
+                aside[name] = time.monotonic() + ASIDE
+            gc.unfreeze()  # the next study is other data
+            gc.collect()
+
+
+def next_queued(opened: BaseStorage, leave_out: set[str]) -> str | None:
+    """The oldest study or validation in which something waits, or that nobody has finished; None for none."""
+    for study in sorted(opened.get_all_studies(), key=lambda s: s._study_id):
+        if study.study_name in leave_out or not {"spec", blocks.KIND} & study.user_attrs.keys():
+            continue
+        if _has_work(opened, study):
+            return study.study_name
+    return None
+
+
+def _has_work(opened: BaseStorage, study: FrozenStudy) -> bool:
+    attrs = study.user_attrs
+    if attrs.get("finished_at", -1) == attrs.get("n_trials"):
+        return False
+    trials = opened.get_all_trials(study._study_id, deepcopy=False)
+    wanted = attrs.get("n_trials", len(trials))
+    if any(t.state == TrialState.WAITING and t.number < wanted for t in trials):
+        return True
+    if any(t.state == TrialState.RUNNING and abandoned(t) for t in trials):
+        return True
+    over = bool(trials) and all(t.state.is_finished() for t in trials[:wanted])
+    return over and _to_finish(attrs)
+
+
+def finish_detached(study: Study, say: Callable[[str], None]) -> None:
+    """Compare, diagnose and write down, where whoever queued the study does not wait for it; once."""
+    attrs = study.optuna.user_attrs
+    if not _to_finish(attrs):
+        return
+    from tuner.finish import finish, finished  # plots and scikit-learn, which the work itself needs not
+
+    there = storage.trials(study.optuna)[: study.n_trials]
+    if finished(study) or not all(t.state.is_finished() for t in there):
+        return
+    # Another worker that ends at this very moment may do it too; doing it twice changes nothing.
+    study.optuna.set_user_attr(FINISHING, time.time())
+    try:
+        summary = finish(study)
+    except BaseException:
+        with suppress(Exception):
+            study.optuna.set_user_attr(FINISHING, 0)
+        raise
+    say(f"{study.name} is {summary['state']}: the comparison is in MLflow and in `tuner status {study.name}`")
+
+
+def _to_finish(attrs: dict) -> bool:
+    return bool(attrs.get(DETACHED)) and time.time() - attrs.get(FINISHING, 0) > PATIENCE
