@@ -52,6 +52,11 @@ Model = Annotated[
 ]
 
 
+def _by_value(given: Any) -> Any:
+    """YAML reads the keys 0 and 1.0 as numbers."""
+    return {str(key): text for key, text in given.items()} if isinstance(given, dict) else given
+
+
 class SearchSection(Section):
     """How the knobs are searched."""
 
@@ -128,6 +133,19 @@ class Range(Section):
         return f"{self.low:g} .. {self.high:g}" + (" (log)" if self.log else "")
 
 
+Flags = str | dict[str, str]
+"""A flag, or texts by value; see ExportSection."""
+
+
+class ExportSection(Section):
+    """How the best config is told to training code."""
+
+    args: dict[str, Annotated[Flags, BeforeValidator(_by_value)]] | None = None
+    """Flags of the training script by knob, JOYFUL's by default: `--name` is followed by the value, which {value} puts
+    elsewhere (`--name={value}`); or a mapping from value to text (`{mse: "", smooth_l1: --use_smooth_l1}`), where *
+    stands for any other value."""
+
+
 class Spec(Section):
     """A study file, complete and checked."""
 
@@ -153,6 +171,8 @@ class Spec(Section):
     """The configuration to beat, enqueued first; the recommendation's original by default."""
     plans: dict[str, dict[str, Value]] | None = None
     """Named configurations, enqueued next; the recommendation's basic, full and advanced by default."""
+    export: ExportSection = ExportSection()
+    """How `tuner export` writes the best config."""
     seed: int = Field(default=0, ge=0)
     """Seed of the split, the initial weights, the batch order, dropout and the sampler."""
 
@@ -185,6 +205,9 @@ class Spec(Section):
                 raise InputError(f"knobs.{name} applies only where {when[0]} is {when[1]}, which is not searched")
             if when and when[0] in self.fixed and self.fixed[when[0]] != when[1]:
                 raise InputError(f"knobs.{name} applies only where {when[0]} is {when[1]}; it is fixed otherwise")
+        for name in self.export.args or {}:
+            if name not in there:
+                raise InputError(f"export.args: {self.vocabulary.unknown(name)}")
         if self.command is None:
             self._named("fixed", {})
         for label, config in self.named().items():

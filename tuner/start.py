@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from tuner import lease, names, own_code, progress, storage, study_file
 from tuner.errors import InputError, RunError
 from tuner.finish import finish, finished
 from tuner.launch import local
+from tuner.plan_files import ADDED, add_plans, plan_files
 from tuner.spec import Spec
 from tuner.study import (
     DETACHED,
@@ -37,6 +39,7 @@ def run(
     workers: int | None = None,
     seed: int | None = None,
     data: str | None = None,
+    plans: Sequence[str] = (),
     device: str | None = None,
     detach: bool = False,
     console: Console,
@@ -44,7 +47,8 @@ def run(
 ) -> dict[str, Any]:
     """Run a study to its end and return its summary. A study of that name that exists goes on where it stopped.
 
-    detach: only queue it, for workers that wait for work (tuner/service.py).
+    plans: config files, each a plan by the file's name; detach: only queue the study, for workers that wait for work
+    (tuner/service.py).
 
     Raises InputError for what the user got wrong, RunError where workers failed, KeyboardInterrupt on Ctrl-C.
     """
@@ -65,7 +69,7 @@ def run(
     # A new study takes seconds to make, most of them for MLflow's database; workers load their libraries meanwhile.
     processes = [] if exists(place, label) else local.start(label, place, count, device)
     try:
-        changes: dict[str, Any] = {"trials": trials, "epochs": epochs, "seed": seed, "data": data}
+        changes: dict[str, Any] = {"trials": trials, "epochs": epochs, "seed": seed, "data": data, "plans": plans}
         opened = make_or_resume(place, study, name, look=lambda spec: _own_code(spec, console, quiet), **changes)
     except BaseException:
         local.discard(processes)
@@ -97,6 +101,7 @@ def make_or_resume(
     epochs: int | None = None,
     seed: int | None = None,
     data: str | None = None,
+    plans: Sequence[str] = (),
     look: Callable[[Spec], None] = lambda spec: None,
 ) -> Study:
     """The study of that name, made where there is none. Flags that are left out keep what the study has.
@@ -107,14 +112,18 @@ def make_or_resume(
     """
     changes: dict[str, Any] = {"epochs": epochs, "seed": seed, "data": data}
     if name is not None and study is None and exists(place, name):
-        return _resume(place, name, None, trials, changes, look)
+        return _resume(place, name, None, trials, changes, plans, look)
     spec = study_file.load(study or "quickstart")
     name = name or study_file.find(study or "quickstart").stem
     if not exists(place, name):
         spec = with_overrides(spec, trials=trials, **changes)
+        added = plan_files(spec, plans)
+        spec = with_overrides(spec, plans=added)
         look(spec)
-        return create_study(place, name, spec)
-    return _resume(place, name, spec, trials, changes, look)
+        made = create_study(place, name, spec)
+        made.optuna.set_user_attr(ADDED, list(added))
+        return made
+    return _resume(place, name, spec, trials, changes, plans, look)
 
 
 def _resume(
@@ -123,13 +132,16 @@ def _resume(
     file: Spec | None,
     trials: int | None,
     changes: dict[str, Any],
+    plans: Sequence[str],
     look: Callable[[Spec], None],
 ) -> Study:
     opened = open_study(place, name)
     kept = opened.spec
     if file is not None:
         # What flags decided when the study was made is no difference of the file.
-        same: dict[str, Any] = {"epochs": kept.training.epochs, "seed": kept.seed}
+        flags = {*opened.optuna.user_attrs.get(ADDED, []), *(Path(file).stem for file in plans)}
+        flagged = {plan: knobs for plan, knobs in (kept.plans or {}).items() if plan in flags}
+        same: dict[str, Any] = {"epochs": kept.training.epochs, "seed": kept.seed, "plans": flagged}
         file = with_overrides(file, **same)
         if kept.data.source != file.data.source or kept.data.path != file.data.path:
             file = file.model_copy(update={"data": file.data.model_copy(update=_source(kept))})
@@ -145,6 +157,7 @@ def _resume(
         if trials < 1:
             raise InputError(f"--trials must be at least 1; found {trials}")
         opened.optuna.set_user_attr("n_trials", trials)
+    opened = add_plans(opened, plan_files(kept, plans), (file or kept).export)
     fill_queue(opened)
     if any(not t.state.is_finished() for t in storage.trials(opened.optuna)):
         look(kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,8 +105,9 @@ def with_overrides(
     trials: int | None = None,
     seed: int | None = None,
     data: str | None = None,
+    plans: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Spec:
-    """The spec with what the command line changes."""
+    """The spec with what the command line changes; `plans` come before those that it has."""
     from tuner.study_file import parse
 
     raw = spec_dict(spec)
@@ -122,6 +124,8 @@ def with_overrides(
 
         path = str(Path(data).expanduser().absolute())
         raw["data"] |= {"source": source_of(path), "path": path}
+    if plans:
+        raw["plans"] = {**plans, **{n: knobs for n, knobs in (raw["plans"] or {}).items() if n not in plans}}
     return parse(raw)
 
 
@@ -222,12 +226,12 @@ def fill_queue(study: Study) -> None:
 def differences(old: Spec, new: Spec) -> list[str]:
     """Fields in which two specs differ, as `field: old -> new`; the number of trials may change and does not count."""
     a, b = _flat(spec_dict(old)), _flat(spec_dict(new))
-    ignored = {"search.trials", "description"}
+    ignored = {"search.trials", "description"}  # and `export`, which changes nothing that is trained
     missing = "(absent)"
     return [
         f"{key}: {a.get(key, missing)} -> {b.get(key, missing)}"
         for key in sorted(a.keys() | b.keys())
-        if key not in ignored and a.get(key, missing) != b.get(key, missing)
+        if key not in ignored and not key.startswith("export.") and a.get(key, missing) != b.get(key, missing)
     ]
 
 

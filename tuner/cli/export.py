@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from tuner.errors import InputError
 
 def export(
     name: Annotated[str, typer.Argument(help="The study.")],
-    form: Annotated[str, typer.Option("--format", help="yaml, json or args.")] = "yaml",
+    form: Annotated[str, typer.Option("--format", help="yaml, json, args or python.")] = "yaml",
     output: Annotated[Path | None, typer.Option(help="File to write; default standard output.")] = None,
     state: State = STATE,
     storage: Storage = None,
@@ -23,16 +24,27 @@ def export(
     quiet: Quiet = False,
 ) -> None:
     """The best config in the form that training code takes."""
+    from tuner import yaml
     from tuner.export import export as render
+    from tuner.export import provenance
     from tuner.study import open_study
 
-    text = render(open_study(existing(open_place(state, storage, tracking_uri)), name), form)
+    study = open_study(existing(open_place(state, storage, tracking_uri)), name)
+    files = {"": render(study, form)}
+    if form == "args":
+        # Flags are read by other programs as they stand: where they came from goes beside them.
+        files[".provenance.yaml"] = yaml.dump(provenance(study))
     if output is None:
-        print(text, end="")
+        print(files.pop(""), end="")
+        for text in files.values():
+            if not quiet:
+                print("".join(f"# {line}\n" for line in text.splitlines()), end="", file=sys.stderr)
         return
-    try:
-        output.write_text(text)
-    except OSError as error:
-        raise InputError(f"--output {output} cannot be written: {error.strerror}") from None
-    if not quiet:
-        out.print(f"wrote {output}")
+    for ending, text in files.items():
+        path = output.with_name(output.name + ending)
+        try:
+            path.write_text(text)
+        except OSError as error:
+            raise InputError(f"--output {path} cannot be written: {error.strerror}") from None
+        if not quiet:
+            out.print(f"wrote {path}", soft_wrap=not out.is_terminal)

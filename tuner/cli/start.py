@@ -20,6 +20,9 @@ def start(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one a GPU, or one a core.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
     data: Annotated[str | None, typer.Option(help=DATA)] = None,
+    plan: Annotated[
+        list[str] | None, typer.Option(help="Config file (of `export`) to try as a plan; repeatable.")
+    ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Only queue it: workers that wait (`tuner worker`) take it.")
     ] = False,
@@ -43,6 +46,7 @@ def start(
         workers=workers,
         seed=seed,
         data=data,
+        plans=plan or (),
         device=device,
         detach=detach,
         console=out,

@@ -67,6 +67,22 @@ class Command:
                     found.append("".join(filled))
         return found
 
+    def flags(self, knobs: Mapping[str, Any]) -> list[str]:
+        """The words of the command that depend on knobs, each with the flag before it; knobs: those that apply."""
+        values = {name: f"{{{name}}}" for name in GIVEN} | dict(knobs)
+        fillings: list[str | Placeholder] = []
+        found, before = [], ""
+        for word in shlex.split(self._marked(self._parts, fillings)):
+            pieces = word.split("\0")
+            inside = [p for i in pieces[1::2] if isinstance(p := fillings[int(i)], Placeholder) and p.name not in GIVEN]
+            if inside:
+                words = [" ".join(_words(fillings[int(p)], values)) if i % 2 else p for i, p in enumerate(pieces)]
+                alone = len(pieces) == 3 and not pieces[0] and not pieces[2]
+                flag = [before] if alone and inside[0].value is None and before.startswith("-") else []
+                found += flag + (_words(inside[0], values) if alone else ["".join(words)])
+            before = "" if inside else word
+        return found
+
     @staticmethod
     def _marked(parts: tuple[str | Placeholder, ...], fillings: list[str | Placeholder]) -> str:
         """The text with a mark for each placeholder, so that a value is never read as several words."""
