@@ -1,6 +1,7 @@
 """The best config in the forms that training code takes."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from trainer.config import LossConfig
 from tuner import study_file, yaml
 from tuner.errors import InputError
 from tuner.export import as_args, export
+from tuner.script.command import Command
 from tuner.study import Place, open_study
 
 
@@ -145,6 +147,23 @@ def test_a_searched_knob_needs_a_flag_even_at_its_default():
 def test_flags_of_an_unknown_knob_are_refused_when_the_file_is_read():
     with pytest.raises(InputError, match="export.args: unknown knob 'encoder_los_weight'. Did you mean encoder_loss"):
         spec(export={"args": {"encoder_los_weight": "--x"}})
+
+
+def test_flags_of_a_script_are_those_of_its_command():
+    joyful = study_file.load(str(Path(__file__).parents[2] / "examples" / "joyful_style.yaml"))
+    shown = {name: as_args(joyful, config) for name, config in joyful.named().items()}
+    assert shown["baseline"] == "--encoder_loss_weight 0.05 --gate_reg_weight 0.01"
+    assert shown["basic"] == "--encoder_loss_weight 0.03 --use_smooth_l1 --gate_reg_weight 0.01"
+
+
+def test_words_of_a_command_that_depend_on_knobs():
+    command = Command(
+        "{python} t.py --seed {seed} --w={a} -x {b} at {c} {d:--s --t {a} --in {output} if on} -o run-{seed}"
+    )
+    assert command.flags({"a": 1.5, "b": "x y", "c": 2, "d": "on"}) == [
+        "--w=1.5", "-x", "x y", "2", "--s", "--t", "1.5", "--in", "{output}",
+    ]  # fmt: skip
+    assert command.flags({"a": 1.5, "b": "", "c": 2, "d": "off"}) == ["--w=1.5", "-x", "", "2"]
 
 
 def test_knobs_of_another_model_have_flags_of_their_names(tmp_path):
