@@ -66,6 +66,8 @@ class Code:
     text: str
 
 
+WIDE = 4
+"""Columns above which a table does not fit on a phone."""
 Block = Heading | Text | Items | Table | Figure | Code
 
 
@@ -129,14 +131,24 @@ def _html(block: Block) -> str:
         caption = f"<figcaption>{_inline(block.caption)}</figcaption>"
         return f'<figure>{block.legend}<div class="{kind}">{drawn}</div>{caption}</figure>'
 
+    cards = len(block.head) > WIDE
+
     def cell(i: int, value: str | Badge, tag: str) -> str:
         inner = f'<span class="badge {value.tone}">{html.escape(value.text)}</span>' if isinstance(value, Badge) else ""
         text = inner or _inline(str(value))
-        return f"<{tag}>{text}</{tag}>" if i in block.left else f'<{tag} class="n">{text}</{tag}>'
+        kind = "" if i in block.left else ' class="n"'
+        # On a phone a row of many cells becomes a card, whose cells say which column they are of.
+        label = f' data-label="{html.escape(_plain(block.head[i]), quote=True)}"' if tag == "td" and cards and i else ""
+        return f"<{tag}{kind}{label}>{text}</{tag}>"
 
     head = "".join(cell(i, c, "th") for i, c in enumerate(block.head))
     rows = "".join("<tr>" + "".join(cell(i, c, "td") for i, c in enumerate(row)) + "</tr>\n" for row in block.rows)
-    return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>\n{rows}</tbody></table></div>'
+    kind = "table cards" if cards else "table"
+    return f'<div class="{kind}"><table><thead><tr>{head}</tr></thead><tbody>\n{rows}</tbody></table></div>'
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[`*]", "", text)
 
 
 def _inline(text: str) -> str:
@@ -174,11 +186,16 @@ code { font: .88em ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono",
   padding: 1px 4px; border-radius: 3px; overflow-wrap: anywhere; }
 pre { background: var(--panel); padding: 12px 14px; border-radius: 6px; white-space: pre-wrap; }
 pre code { background: none; padding: 0; }
-.table { overflow-x: auto; margin: 12px 0; }
+.table { margin: 12px 0; }
+.table, .drawing { overflow-x: auto; background-repeat: no-repeat; background-attachment: local, local, scroll, scroll;
+  background-size: 30px 100%, 30px 100%, 10px 100%, 10px 100%; background-position: left, right, left, right;
+  background-image: linear-gradient(to right, var(--page) 40%, transparent),
+  linear-gradient(to left, var(--page) 40%, transparent), linear-gradient(to right, var(--line), transparent),
+  linear-gradient(to left, var(--line), transparent); }
 table { border-collapse: collapse; font-size: .85rem; min-width: 100%; }
 th, td { text-align: left; padding: 5px 10px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 tbody tr:hover { background: var(--panel); }
+th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 .n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 th.n { white-space: normal; } td:nth-child(2):not(.n) { min-width: 11em; }
 th code, td code { white-space: nowrap; } td:last-child code { white-space: normal; }
@@ -187,14 +204,20 @@ th code, td code { white-space: nowrap; } td:last-child code { white-space: norm
 .good { color: var(--good); } .bad { color: var(--bad); } .same { color: var(--same); } .open { color: var(--open); }
 .more { color: var(--more); }
 figure { margin: 14px 0; }
-.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(330px, 100%), 1fr)); gap: 10px 18px; }
-.drawing { overflow-x: auto; } .single svg { min-width: 560px; }
+.panels { display: grid; grid-template-columns: 1fr 1fr; gap: 10px 18px; }
+.single svg { min-width: 560px; }
 svg { display: block; width: 100%; height: auto; } svg text { font-size: 12px; fill: var(--ink); }
 svg .soft { fill: var(--soft); font-size: 11px; } svg .mono { font-family: ui-monospace, Menlo, Consolas, monospace; }
 svg .grid { stroke: var(--line); stroke-width: .7; } svg .axis { stroke: var(--soft); stroke-width: 1; }
 svg .mark { stroke: var(--soft); stroke-dasharray: 3 3; } svg .margin { fill: var(--band); }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 18px; font-size: .85rem; margin-bottom: 6px; }
 .legend svg { display: inline-block; width: 30px; height: 10px; margin-right: 6px; vertical-align: middle; }
+@media (max-width: 700px) { .panels { grid-template-columns: 1fr; } }
 @media (max-width: 600px) { main { padding: 12px 14px 40px; } h1 { font-size: 1.4rem; } .lead { font-size: 1rem; } }
+@media (max-width: 600px) { .cards thead { display: none; } .cards tr { display: block; padding: 8px 0;
+    border-bottom: 1px solid var(--line); } .cards td { display: block; border: 0; padding: 1px 0; min-width: 0; }
+  .cards td:first-child { font-size: .95rem; } .cards td:empty { display: none; } .cards td.n { white-space: normal; }
+  .cards td[data-label]:not(:empty) { display: flex; justify-content: space-between; gap: 14px; text-align: right; }
+  .cards td[data-label]::before { content: attr(data-label); color: var(--soft); text-align: left; } }
 @media print { h2 { break-after: avoid; } figure, tr { break-inside: avoid; } }
 """

@@ -27,6 +27,17 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     return [round(i * step, 10) for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
+def decades(low: float, high: float, most: int = 6) -> list[float]:
+    """Round values of a logarithmic axis, as powers of ten within the ends: 1, 2, 5 where there is room, else 1."""
+    first, last = math.floor(low), math.ceil(high)
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        found = [power + math.log10(step) for power in range(first, last + 1) for step in steps]
+        found = [tick for tick in found if low <= tick <= high]
+        if len(found) <= most:
+            return found
+    return found[:: math.ceil(len(found) / most)]
+
+
 def signed(value: float) -> str:
     """With its sign; 0 without."""
     return f"{value:+g}" if value else "0"

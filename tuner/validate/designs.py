@@ -20,7 +20,8 @@ def dose_response(
     """Each dose: its mean, its paired difference from the best dose with a 95% CI, and whether it is within the margin.
 
     doses: arm to weight; often: by the confidence sequence, for a validation that is looked at under way. A dose is
-    within the margin of the best where its mean is; it is *clearly* worse where the interval lies beyond the margin.
+    within the margin of the best where its mean is, surely so where the whole interval is; it is *clearly* worse where
+    the interval lies beyond the margin.
     The best dose is chosen on the same blocks, which flatters it: differences from it are a little too large, so the
     set within the margin is, if anything, too small.
     """
@@ -42,6 +43,7 @@ def dose_response(
                 "difference_ci": [lo, hi],
                 "best": arm == best,
                 "within_margin": behind >= -margin,
+                "surely_within": min(sign * lo, sign * hi) >= -margin,
                 "clearly_worse": max(sign * lo, sign * hi) < -margin,
             }
         )

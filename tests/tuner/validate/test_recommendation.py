@@ -47,6 +47,8 @@ BY_PLAN = {
 }
 LOSSES = {1: (5.0, 4.5, 4.5), 10: (2.0, 1.5, 1.4), 30: (0.8, 0.6, 0.55), 50: (0.5, 0.4, 0.35)}
 """epoch: original, basic, full"""
+FLUCTUATION = {"basic": 30, "full": 40}
+"""the last row of the same table"""
 BY_PHASE = [
     ("area_early", 15, 20),
     ("stability_early", 25, 35),
@@ -95,6 +97,11 @@ def test_the_table_of_losses_is_claims(shipped, epoch, column, plan):
     assert low == high == pytest.approx(100 * (1 - new / original), abs=0.5)
 
 
+@pytest.mark.parametrize(("plan", "fall"), FLUCTUATION.items())
+def test_the_fluctuation_of_the_table_of_losses_is_a_claim(shipped, plan, fall):
+    assert (fall, fall) in claimed(shipped, "baseline", plan, "training_fluctuation")
+
+
 @pytest.mark.parametrize(("metric", "low", "high"), BY_PHASE)
 def test_every_row_by_phase_is_a_claim(shipped, metric, low, high):
     assert (low, high) in claimed(shipped, "baseline", "full", metric)
@@ -102,7 +109,7 @@ def test_every_row_by_phase_is_a_claim(shipped, metric, low, high):
 
 def test_there_is_no_claim_that_the_document_does_not_make(shipped):
     plans = sum(map(len, BY_PLAN.values()))
-    assert len(shipped.claims) == len(BY_CHANGE) + 2 + plans + 2 * len(LOSSES) + len(BY_PHASE)
+    assert len(shipped.claims) == len(BY_CHANGE) + 2 + plans + 2 * len(LOSSES) + len(FLUCTUATION) + len(BY_PHASE)
     assert len({c.id for c in shipped.claims}) == len(shipped.claims)
 
 

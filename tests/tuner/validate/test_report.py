@@ -159,9 +159,69 @@ def test_an_interval_beyond_the_range_is_more_than_claimed():
 
 def test_dose_response_says_which_weights_will_do(whole):
     text = written(whole).markdown()
-    assert "Clearly worse: 0.03, 1." in text
-    assert re.search(r"0\.03 \(`weight`\) is not within the margin", text)
-    assert re.search(r"0\.05 \(`baseline`\) is within the margin", text)
+    assert "Clearly further behind: 0.03, 1." in text
+    assert re.search(r"0\.03 \(`weight`\) differs from the best by -0\.05\d\d \[.*\]: clearly worse\.", text)
+    assert re.search(r"0\.05 \(`baseline`\) differs from the best by -0\.00\d\d \[.*\]: within the margin\.", text)
+
+
+def table(document, heading):
+    """The first table below a heading."""
+    blocks = iter(document.blocks)
+    next(b for b in blocks if isinstance(b, parts.Heading) and b.text == heading)
+    return next(b for b in blocks if isinstance(b, parts.Table))
+
+
+def test_the_documents_tables_are_refilled():
+    told = recommendation.load().configs()
+    case = make({name: told[name] for name in ("baseline", "basic", "full")})
+    result, _, records = case
+    by_id = {c["id"]: c for c in result["claims"]}
+    overview = table(written(case), STRINGS["en"]["h_overview"])
+    assert [row[0] for row in overview.rows] == [METRICS["en"][f"row_{m}"] for m in (
+        "speed", "stability", "final_performance", "training_loss", "training_fluctuation"
+    )]  # fmt: skip
+    loss, claim = overview.rows[3], by_id["basic.training_loss"]
+    assert (loss[1], loss[2]) == ("-20 .. -10", shown.percent(-claim["naive"]))
+    lo, hi = (shown.percent(-end) for end in reversed(claim["ci"]))
+    assert loss[3] == f"{shown.percent(-claim['measured'])} [{lo} .. {hi}]"
+    assert loss[4].text == claim["verdict"]
+    losses = table(written(case), STRINGS["en"]["h_losses"])
+    assert [row[0] for row in losses.rows if row[0]] == ["1", "10", *[STRINGS["en"]["row_fluctuation"]] * 2]
+    assert [row[2] for row in losses.rows] == ["", "-10", "-10", "", "-25", "-30", "-30", "-40"]
+    totals = [r["curves"]["weighted/total"][9] for r in records["basic"]]
+    assert losses.rows[4][3] == f"{np.mean(totals):.4f}"
+    assert "Not reached in 12 epochs: 30, 50." in written(case).markdown()
+
+
+def test_what_was_not_measured_says_why(pair):
+    rows = {row[0]: row for row in table(written(pair), STRINGS["en"]["h_claims"]).rows}
+    assert rows["`basic.loss_50`"][3:6] == ["–", "–", "only 12 epochs run"]
+    assert rows["`basic.loss_50`"][-1].text == "not shown"
+    zh = {row[0]: row for row in table(written(pair, "zh"), STRINGS["zh"]["h_claims"]).rows}
+    assert zh["`basic.loss_50`"][5] == "只训练了 12 轮"
+    assert report.reason({"why": "zero"}, 12) == "zero in the baseline"
+
+
+def test_runs_that_stopped_early_are_drawn_to_their_end(pair):
+    result, plan, records = pair
+    cut = {name: [{**r, "curves": {k: v[: 6 + i % 3] for k, v in r["curves"].items()}} for i, r in enumerate(runs)]
+           for name, runs in records.items()}  # fmt: skip
+    page = report.report(result, plan, records=cut).html()
+    assert page.count("<polyline") > 6 and "nan" not in page
+
+
+def test_headline_names_what_is_supported(whole):
+    result, plan, records = whole
+    claims = [c | {"verdict": "supported" if i < 2 else "refuted"} for i, c in enumerate(result["claims"])]
+    text = report.markdown(result | {"claims": claims}, plan, records=records)
+    first, second = (c["id"] for c in claims[:2])
+    assert f"Of {len(claims)} claims: 2 supported (`{first}`, `{second}`), {len(claims) - 2} refuted." in text
+
+
+def test_rows_of_wide_tables_become_cards_on_a_phone(pair):
+    page = written(pair).html()
+    assert '<td class="n" data-label="claimed %">' in page
+    assert '<div class="table cards">' in page and '<div class="table">' in page
 
 
 def test_two_arms_alone(pair):
@@ -209,5 +269,6 @@ def test_names_cannot_break_the_page():
 
 def test_numbers():
     assert shown.signed(-0.00001) == "+0.0000" and shown.signed(math.inf) == "+∞"
+    assert shown.percent_interval([-0.01, 3.0]) == "+0.0 .. +3.0"
     assert shown.percents([10.0, 10.0]) == "+10" and shown.percents([-1.26, 3.0]) == "-1.3 .. +3"
     assert shown.percent(None) == "–" and shown.p_value(0.0001) == "< 0.001"

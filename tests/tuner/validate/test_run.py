@@ -314,7 +314,7 @@ def test_the_best_of_a_study_is_an_arm(play, searched):
     assert {c["candidate"] for c in result["comparisons"] if c["verdict"] == "better"} == {"best"}
     assert min(seed for seed, _, _ in calls) >= FRESH
     assert len(result["ladder"]) == 5 and result["factorial"] is not None and result["dose_response"] == []
-    assert len(result["claims"]) == 47
+    assert len(result["claims"]) == 49
 
 
 def test_the_dose_response_trains_doses_that_are_no_candidates(play, place, tiny):

@@ -400,6 +400,7 @@ def test_dose_response_finds_the_doses_within_the_margin(direction, sign):
     assert [d["dose"] for d in found] == sorted(doses.values())
     # 100 (d - 0.04)^2 <= 0.02 for |d - 0.04| <= 0.014
     assert [d["dose"] for d in found if d["within_margin"]] == [0.03, 0.04, 0.05]
+    assert [d["dose"] for d in found if d["surely_within"]] == [0.03, 0.04, 0.05]
     assert [d["dose"] for d in found if d["best"]] == [0.04]
     assert [d["dose"] for d in found if d["clearly_worse"]] == [0.01, 0.02, 0.022, 0.06, 0.1]
     far = found[-1]
@@ -413,7 +414,8 @@ def test_dose_response_finds_the_doses_within_the_margin(direction, sign):
 def test_dose_response_is_not_clear_where_noise_is_as_large():
     values, doses = quadratic(spread=0.2)
     found = designs.dose_response(values, doses, 0.02, "maximize")
-    assert not any(d["clearly_worse"] for d in found if d["dose"] in (0.03, 0.05))
+    near = [d for d in found if d["dose"] in (0.03, 0.05) and not d["best"]]
+    assert near and not any(d["clearly_worse"] or d["surely_within"] for d in near)
 
 
 def test_ladder_compares_each_step_with_the_one_before():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,12 +44,20 @@ class Curve:
 
 
 def band(runs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean over seeds and its 95% t band, by epoch; runs (seeds, epochs)."""
-    mean = runs.mean(axis=0)
-    if len(runs) < 2:
-        return mean, mean, mean
-    ends = np.array([statistics.confidence_interval(epoch)[:2] for epoch in runs.T])
-    return mean, ends[:, 0], ends[:, 1]
+    """Mean over seeds and its 95% t band, by epoch; runs (seeds, epochs), NaN where a run has ended before."""
+    rows = []
+    for epoch in runs.T:
+        there = epoch[np.isfinite(epoch)]
+        mean = there.mean() if len(there) else math.nan
+        lo, hi = statistics.confidence_interval(there)[:2] if len(there) > 1 else (mean, mean)
+        rows.append((mean, lo, hi))
+    mean, lo, hi = np.array(rows).T
+    return mean, lo, hi
+
+
+def styles(arms: Sequence[str], null: str) -> dict[str, tuple[str, str]]:
+    """Colour and dash of each arm's line, the null arm's last; at most five arms."""
+    return {arm: (f"--c{i}", DASHES[i]) for i, arm in enumerate(arms)} | {null: ("--null", "3 3")}
 
 
 def forest(bars: Sequence[Bar], null: Bar, margin: float, alt: str) -> str:
@@ -88,10 +96,12 @@ def clips(bars: Sequence[Bar], limit: float) -> bool:
     return any(max(abs(b.lo), abs(b.hi)) > limit for b in bars)
 
 
-def curves(shown: Sequence[Curve], title: str, xlabel: str, *, zero: bool = False) -> str:
-    """Lines with bands over epochs; `zero` draws the line at 0."""
+def curves(shown: Sequence[Curve], title: str, xlabel: str, *, zero: bool = False, log: bool = False) -> str:
+    """Lines with bands over epochs; `zero` draws the line at 0, `log` takes a logarithmic axis."""
     width, height, left, right, top, bottom = 460, 270, 58, 14, 30, 38
     n = max(len(c.mean) for c in shown)
+    turn = np.log10 if log else np.asarray
+    shown = [replace(c, mean=turn(c.mean), lo=turn(c.lo), hi=turn(c.hi)) for c in shown]
     ends = np.concatenate([np.concatenate([c.lo, c.hi]) for c in shown])
     low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
     low, high = (min(low, 0.0), max(high, 0.0)) if zero else (low, high)
@@ -99,9 +109,10 @@ def curves(shown: Sequence[Curve], title: str, xlabel: str, *, zero: bool = Fals
     x = svg.Scale(1, max(n, 2), left, width - right)
     y = svg.Scale(low - pad, high + pad, height - bottom, top)
     parts = [svg.text(left, 16, title, "", "start")]
-    for tick in svg.ticks(low - pad, high + pad):
+    for tick in svg.decades(low - pad, high + pad) if log else svg.ticks(low - pad, high + pad):
         parts += [svg.line(left, y(tick), width - right, y(tick), "grid")]
-        parts += [svg.text(left - 6, y(tick) + 4, svg.signed(tick) if zero else f"{tick:g}", "soft", "end")]
+        label = svg.signed(tick) if zero else f"{10**tick:g}" if log else f"{tick:g}"
+        parts += [svg.text(left - 6, y(tick) + 4, label, "soft", "end")]
     for epoch in sorted({1, *(int(t) for t in svg.ticks(1, n) if t >= 1 and t == int(t))}):
         if epoch == 1 or x(epoch) - x(1) > 22:
             parts.append(svg.text(x(epoch), height - bottom + 16, f"{epoch}", "soft"))

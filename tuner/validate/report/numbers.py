@@ -29,6 +29,11 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{round(value, 1) + 0.0:+.1f}"
 
 
+def percent_interval(ci: Sequence[float]) -> str:
+    """An interval of a change in percent."""
+    return " .. ".join(percent(end) for end in ci)
+
+
 def percents(ci: Sequence[float] | None) -> str:
     """A range in percent; one number where both ends are the same."""
     if ci is None:

@@ -15,18 +15,17 @@ def curves(s: Source) -> list[Block]:
         return []
     candidates = s.plan.candidates
     plans = [*candidates[:3], *(["best"] if "best" in candidates[3:] else [])]
-    colors = {s.base: "--c0", **{name: f"--c{i}" for i, name in enumerate(plans, 1)}, NULL: "--null"}
-    dashes = dict(zip(colors, (*figures.DASHES[: len(colors) - 1], "3 3"), strict=True))
+    styles = figures.styles([s.base, *plans], NULL)
     above, below, shown = [], [], {}
     for name, title in (("val/weighted_f1", w("curve_f1")), ("val/cross_entropy", w("curve_ce"))):
         absolute, relative = [], []
-        for arm, color in colors.items():
+        for arm, (color, dash) in styles.items():
             runs, pairs = runs_of(s, arm, name)
             if len(runs):
-                absolute.append(figures.Curve(arm, *figures.band(runs), color, dashes[arm]))
+                absolute.append(figures.Curve(arm, *figures.band(runs), color, dash))
                 shown[arm] = absolute[-1]
             if arm != s.base and len(pairs):
-                relative.append(figures.Curve(arm, *figures.band(pairs), color, dashes[arm]))
+                relative.append(figures.Curve(arm, *figures.band(pairs), color, dash))
         if not absolute:
             return []
         above.append(figures.curves(absolute, title, w("epoch")))

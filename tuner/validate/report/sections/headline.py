@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,8 @@ from tuner.validate.report.sections.source import Source, claim_verdict
 from tuner.validate.report.strings import Words
 
 ORDER = ("better", "worse", "equivalent", "inconclusive")
-CLAIM_ORDER = ("supported", "refuted", "more than claimed", "not shown")
+CLAIM_ORDER = ("supported", "more than claimed", "refuted", "not shown")
+NAMED, MOST_NAMED = ("supported", "more than claimed"), 5
 
 
 def headline(s: Source) -> list[Block]:
@@ -28,8 +28,14 @@ def headline(s: Source) -> list[Block]:
                 parts.append(w(f"all {verdict}", names=w.join(names), baseline=s.base, margin=s.margin))
         lead = w("headline", seeds=s.result["seeds"], parts=w("separator").join(parts))
     if s.result["claims"]:
-        counts = Counter(claim_verdict(c) for c in s.result["claims"])
-        told = [w("count", n=counts[v], verdict=w(v)) for v in CLAIM_ORDER if counts[v]]
+        told = []
+        for verdict in CLAIM_ORDER:
+            names = [f"`{c['id']}`" for c in s.result["claims"] if claim_verdict(c) == verdict]
+            # What is supported is the news; of the rest the table tells.
+            named = verdict in NAMED and len(names) <= MOST_NAMED
+            if names:
+                key = "count_named" if named else "count"
+                told.append(w(key, n=len(names), verdict=w(verdict), **({"names": w.join(names)} if named else {})))
         lead += ("" if w.lang == "zh" else " ") + w("headline_claims", all=len(s.result["claims"]), counts=w.join(told))
     null, epochs = s.null, s.plan.spec.training.epochs
     said = {"baseline": s.base, "difference": signed(null["difference"])}

@@ -40,12 +40,16 @@ def settings(s: Source, command: str | None) -> list[Block]:
         [w("versions"), ", ".join(f"{name} {version}" for name, version in provenance.versions().items())],
     ]
     arms: list[list[str | Badge]] = []
-    shown = ("final_performance", "macro_f1", "accuracy", "training_loss", "reconstruction")
+    columns = ("final_performance", "macro_f1", "accuracy", "training_loss", "reconstruction")
+    base = s.result["arms"][s.base]["params"]
     for name, arm in s.result["arms"].items():
-        means = ["" if arm["means"].get(m) is None else f"{arm['means'][m]:.4f}" for m in shown]
-        knobs = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in arm["params"].items())
-        arms.append([f"`{name}`", *means, str(arm["diverged"]), f"`{knobs}`"])
-    head = [w("arm"), *map(w.metric, shown), w("diverged_runs"), w("settings_of")]
+        means = ["" if arm["means"].get(m) is None else f"{arm['means'][m]:.4f}" for m in columns]
+        # The baseline's knobs in full, of the others what differs: what is the same would hide it.
+        shown = arm["params"] if name == s.base else {k: v for k, v in arm["params"].items() if base.get(k) != v}
+        knobs = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in shown.items())
+        said = f"`{knobs}`" if knobs else w("same_knobs", baseline=s.base)
+        arms.append([f"`{name}`", *means, str(arm["diverged"]), said])
+    head = [w("arm"), *map(w.metric, columns), w("diverged_runs"), w("settings_of")]
     blocks: list[Block] = [
         Heading(w("h_settings")),
         Table([w("setting"), w("value")], rows, frozenset({0, 1})),

@@ -78,14 +78,20 @@ def in_words(s: Source, ci: Sequence[float | None]) -> Badge:
 
 
 def runs_of(s: Source, arm: str, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Curves of the completed runs (seeds, epochs), and their differences from the baseline of the same seed."""
+    """Curves of the completed runs (seeds, epochs), and their differences from the baseline of the same seed.
+
+    NaN after the end of a run that stopped early.
+    """
     assert s.records is not None
-    own = [_curve(r, name) for r in s.records[arm] if r["state"] == "complete"]
-    both = [
-        _curve(r, name) - _curve(b, name)
-        for r, b in zip(s.records[arm], s.records[s.base], strict=True)
-        if r["state"] == b["state"] == "complete"
-    ]
+    arms = {a: [_curve(r, name) if r["state"] == "complete" else None for r in s.records[a]] for a in (arm, s.base)}
+    epochs = max((len(c) for curves in arms.values() for c in curves if c is not None), default=0)
+
+    def padded(curve: np.ndarray) -> np.ndarray:
+        return np.pad(curve, (0, epochs - len(curve)), constant_values=math.nan)
+
+    own = [padded(c) for c in arms[arm] if c is not None]
+    pairs = zip(arms[arm], arms[s.base], strict=True)
+    both = [padded(c) - padded(b) for c, b in pairs if c is not None and b is not None]
     return np.array(own), np.array(both)
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tuner.report.document import Badge, Block, Heading, Table, Text
-from tuner.validate.report.numbers import percent, percents
+import numpy as np
+
+from tuner.report.document import Badge, Block, Figure, Heading, Table, Text
+from tuner.validate.recommendation import NULL
+from tuner.validate.report import figures
+from tuner.validate.report.numbers import percent, percent_interval, percents
 from tuner.validate.report.sections.source import AT, Source, claim_verdict, epoch_of, runs_of
 from tuner.validate.report.strings import METRICS
 
@@ -14,69 +18,107 @@ OVERVIEW = ("speed", "stability", "final_performance", "training_loss", "trainin
 """Rows of the document's table 1.2."""
 FALL = ("training_loss", "training_fluctuation")
 """Those that the document signs as they fall."""
+Claim = Mapping[str, Any]
+Stated = Mapping[tuple[str, str], Claim]
 
 
 def document(s: Source) -> list[Block]:
     """The document's tables 1.2 and 3.2, for those arms of which it claims a training loss."""
-    w = s.words
-    stated: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for c in s.result["claims"]:  # the first of several: claims by phase repeat some of a plan's
+    ranges: dict[tuple[str, str], Claim] = {}
+    points: dict[tuple[str, str], Claim] = {}
+    for c in s.result["claims"]:
         if c["baseline"] == s.base:
-            stated.setdefault((c["candidate"], c["metric"]), c)
+            # Table 1.2 has ranges, table 3.2 single figures; the first of several: claims by phase repeat some.
+            kind = points if c["claimed"][0] == c["claimed"][1] else ranges
+            kind.setdefault((c["candidate"], c["metric"]), c)
+    blocks = [*_overview(s, ranges), *_losses(s, points)]
+    return [Heading(s.words("h_document")), *blocks] if blocks else []
+
+
+def _overview(s: Source, stated: Stated) -> list[Block]:
+    """Table 1.2."""
+    w = s.words
     arms = list(dict.fromkeys(arm for arm, metric in stated if metric == "training_loss"))
-    blocks: list[Block] = []
-    if arms:
-        head = [w("indicator")]
+    if not arms:
+        return []
+    head = [w("indicator")]
+    for arm in arms:
+        head += [w("d_claimed", arm=f"`{arm}`"), w("d_naive"), w("d_measured"), w("verdict")]
+    rows: list[list[str | Badge]] = []
+    for metric in OVERVIEW:
+        row: list[str | Badge] = [METRICS[w.lang][f"row_{metric}"]]
         for arm in arms:
-            head += [w("d_claimed", arm=f"`{arm}`"), w("d_naive"), w("d_measured"), w("verdict")]
-        rows: list[list[str | Badge]] = []
-        for metric in OVERVIEW:
-            row: list[str | Badge] = [METRICS[w.lang][f"row_{metric}"]]
-            for arm in arms:
-                row += _overview_cells(s, stated.get((arm, metric)), metric)
-            rows.append(row)
-        left = frozenset({0, *range(4, 4 * len(arms) + 1, 4)})
-        blocks += [Heading(w("h_overview"), 3), Table(head, rows, left), Text(w("signs_note"), "note")]
-    blocks += _losses(s, stated)
-    return [Heading(w("h_document")), *blocks] if blocks else []
+            claim = stated.get((arm, metric))
+            row += ["", "", "", ""] if claim is None else _claim(s, claim, -1.0 if metric in FALL else 1.0)
+        rows.append(row)
+    left = frozenset({0, *range(4, 4 * len(arms) + 1, 4)})
+    return [Heading(w("h_overview"), 3), Table(head, rows, left), Text(w("signs_note"), "note")]
 
 
-def _overview_cells(s: Source, claim: Mapping[str, Any] | None, metric: str) -> list[str | Badge]:
-    if claim is None:
-        return ["", "", "", ""]
-    sign = -1.0 if metric in FALL else 1.0
-    claimed = percents(sorted(sign * end for end in claim["claimed"]))
-    return [claimed, _times(sign, claim["naive"]), _times(sign, claim["measured"]), s.badge(claim_verdict(claim))]
-
-
-def _times(sign: float, value: float | None) -> str:
-    return percent(None if value is None else sign * value)
-
-
-def _losses(s: Source, stated: Mapping[tuple[str, str], Mapping[str, Any]]) -> list[Block]:
+def _losses(s: Source, stated: Stated) -> list[Block]:
+    """Table 3.2, and the two losses as curves."""
     w, budget = s.words, s.plan.spec.training.epochs
     epochs = sorted({epoch_of(c) for c in stated.values()} - {0})
     arms = list(dict.fromkeys(arm for arm, metric in stated if metric.startswith(AT)))
-    if s.records is None or not epochs or not any(runs_of(s, s.base, "weighted/total")[0].size for _ in epochs):
+    if s.records is None or not epochs or not runs_of(s, s.base, "weighted/total")[0].size:
         return []
     rows: list[list[str | Badge]] = []
     for epoch in (e for e in epochs if e <= budget):
         for arm in [s.base, *arms]:
-            totals, losses = (runs_of(s, arm, name)[0] for name in ("weighted/total", "train/cross_entropy"))
-            claim = stated.get((arm, f"{AT}{epoch}"))
-            values = [f"{r[:, epoch - 1].mean():.3f}" if r.size else "" for r in (totals, losses)]
-            claimed, naive, measured = "", "", ""
-            if claim is not None:
-                claimed = percents(sorted(-end for end in claim["claimed"]))
-                naive, measured = _times(-1.0, claim["naive"]), _times(-1.0, claim["measured"])
+            total, loss = (_at(s, arm, name, epoch) for name in ("weighted/total", "train/cross_entropy"))
+            claimed, naive, measured, verdict = _cells(s, stated.get((arm, f"{AT}{epoch}")))
             first = f"{epoch}" if arm == s.base else ""
-            rows.append([first, f"`{arm}`", claimed, values[0], naive, values[1], measured])
-    keys = ("epoch", "arm", "d_change", "d_total", "d_total_change", "d_ce", "d_ce_change")
-    blocks: list[Block] = [Heading(w("h_losses"), 3)]
-    if rows:
-        blocks.append(Table([w(key) for key in keys], rows, frozenset({0, 1})))
+            rows.append([first, f"`{arm}`", claimed, total, naive, loss, measured, verdict])
+    for arm in arms:
+        if claim := stated.get((arm, "training_fluctuation")):
+            claimed, naive, measured, verdict = _cells(s, claim)
+            rows.append([w("row_fluctuation"), f"`{arm}`", claimed, "", naive, "", measured, verdict])
+    keys = ("epoch", "arm", "d_change", "d_total", "d_total_change", "d_ce", "d_ce_change", "verdict")
     missing = [str(epoch) for epoch in epochs if epoch > budget]
     note = w("losses_note")
     if missing:
         note += ("" if w.lang == "zh" else " ") + w("unreached", epochs=budget, missing=w.join(missing))
-    return [*blocks, Text(note, "note")]
+    return [
+        Heading(w("h_losses"), 3),
+        Table([w(key) for key in keys], rows, frozenset({0, 1, 7})),
+        Text(note, "note"),
+        _curves(s, arms),
+    ]
+
+
+def _cells(s: Source, claim: Claim | None) -> list[str | Badge]:
+    return ["", "", "", ""] if claim is None else _claim(s, claim, -1.0)
+
+
+def _claim(s: Source, claim: Claim, sign: float) -> list[str | Badge]:
+    """Claimed, naive, measured with its interval, verdict; signed as the document signs."""
+    naive, measured = (percent(None if claim[k] is None else sign * claim[k]) for k in ("naive", "measured"))
+    if claim["ci"] is not None:
+        measured += f" [{percent_interval(sorted(sign * end for end in claim['ci']))}]"
+    claimed = percents(sorted(sign * end for end in claim["claimed"]))
+    return [claimed, naive, measured, s.badge(claim_verdict(claim))]
+
+
+def _at(s: Source, arm: str, name: str, epoch: int) -> str:
+    """The mean of a loss at an epoch over the runs that reached it."""
+    runs = runs_of(s, arm, name)[0]
+    there = runs[:, epoch - 1] if runs.size and epoch <= runs.shape[1] else np.empty(0)
+    there = there[np.isfinite(there)]
+    return f"{there.mean():.4f}" if there.size else ""
+
+
+def _curves(s: Source, arms: list[str]) -> Figure:
+    """The loss that the document reads beside the loss that no setting rescales, on logarithmic axes."""
+    w, drawn = s.words, []
+    styles = figures.styles([s.base, *arms[:3]], NULL)
+    shown: dict[str, figures.Curve] = {}
+    for name, title in (("weighted/total", w("d_total")), ("train/cross_entropy", w("d_ce"))):
+        lines = []
+        for arm, (color, dash) in styles.items():
+            runs, _ = runs_of(s, arm, name)
+            if runs.size:
+                mean, lo, hi = (np.exp(part) for part in figures.band(np.log(np.maximum(runs, 1e-12))))
+                shown[arm] = figures.Curve(arm, mean, lo, hi, color, dash)
+                lines.append(shown[arm])
+        drawn.append(figures.curves(lines, title, w("epoch"), log=True))
+    return Figure(drawn, w("losses_curves"), figures.legend(list(shown.values())))
