@@ -139,10 +139,15 @@ def no_knob_matters(evidence: Evidence) -> Finding | None:
     lucky = sigma * NormalDist().inv_cdf(1 - 1 / (evidence.trials + 1))
     if lead > lucky:
         return None
+    text = f"no trial beats the baseline's mean over {len(values)} seeds ({mean(values):.4f})"
+    if lead > 0:
+        text = (
+            f"the best trial leads the baseline's mean over {len(values)} seeds by {lead:.4f}; the luckiest of "
+            f"{evidence.trials} runs that differ by seed alone would lead by about {lucky:.4f} (one seed's deviation "
+            f"is {sigma:.4f})"
+        )
     return Finding(
         "no_knob_matters",
-        f"the best trial leads the baseline's mean over {len(values)} seeds by {lead:.4f}; the luckiest of "
-        f"{evidence.trials} runs that differ by seed alone would lead by about {lucky:.4f} (one seed's deviation is "
-        f"{sigma:.4f})",
+        text,
         "keep the baseline, unless a comparison over fresh seeds says otherwise",
     )

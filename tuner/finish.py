@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from trainer.convergence import speed
-from tuner import diagnosis, export, note, plots, storage, view, yaml
+from tuner import charts, diagnosis, export, note, storage, view, yaml
 from tuner.reference import logistic_regression
+from tuner.report import study as report
 from tuner.study import Study, spec_dict
 from tuner.summary import best_trial, curve, summarise, title
 from tuner.tracking import NOTE, Tracker, finite
+
+INLINE = ("history", "response", "convergence")
+"""Plots that the note shows."""
 
 
 def finish(study: Study) -> dict[str, Any]:
@@ -33,17 +35,33 @@ def finish(study: Study) -> dict[str, Any]:
     study.optuna.set_user_attr("diagnosis", findings)
     summary = summarise(study)
     run_id = study.runs["run_id"]
-    with tempfile.TemporaryDirectory() as folder:
-        for path in _files(study, summary, Path(folder)):
-            tracker.artifact(run_id, path, "plots" if path.suffix == ".png" else None)
-    titles = {t.number: title(t.number, t.user_attrs["config"], t.user_attrs.get("plan")) for t in done}
-    text = note.markdown(summary, study.spec, study.optuna.user_attrs["data"], titles)
-    tags = {NOTE: text, "state": summary["state"].upper(), "diagnosis": ", ".join(f["id"] for f in findings) or "none"}
+    publish(study, tracker, summary)
+    tags = {"state": summary["state"].upper(), "diagnosis": ", ".join(f["id"] for f in findings) or "none"}
     tracker.update(run_id, tags=tags, metrics=_metrics(summary))
-    tracker.experiment_tags(study.runs["experiment_id"], {NOTE: text, **view.tags(study)})
     tracker.end_study(run_id, "FINISHED" if done else "FAILED")
     study.optuna.set_user_attr("finished_at", sum(summary["trials"].values()))
     return summary
+
+
+def publish(study: Study, tracker: Tracker, summary: dict[str, Any]) -> None:
+    """Write the report, the plots, the best config and the note, to the state folder and to MLflow."""
+    page = report.write(study, summary)
+    files = {"study.yaml": yaml.dump(spec_dict(study.spec))}
+    if summary["best"]:
+        files["best.yaml"] = export.export(study, "yaml")
+    for name, text in files.items():
+        (page.parent / name).write_text(text, encoding="utf-8")
+    run_id, experiment = study.runs["run_id"], study.runs["experiment_id"]
+    for path in (page, *(page.parent / name for name in files), page.parent / "plots"):
+        tracker.artifact(run_id, path, path.name if path.is_dir() else None)
+    done = storage.trials(study.optuna, [TrialState.COMPLETE])
+    titles = {t.number: title(t.number, t.user_attrs["config"], t.user_attrs.get("plan")) for t in done}
+    drawn = [f"plots/{name}.png" for name in INLINE if (page.parent / f"plots/{name}.png").exists()]
+    images = [view.image(run_id, path) for path in drawn]
+    data = study.optuna.user_attrs["data"]
+    text = note.markdown(summary, study.spec, data, titles, view.pages("", study, summary), images)
+    tracker.update(run_id, tags={NOTE: text})
+    tracker.experiment_tags(experiment, {NOTE: text, **view.tags(study)})
 
 
 def finished(study: Study) -> bool:
@@ -94,28 +112,25 @@ def _add_speed(study: Study, tracker: Tracker, done: Sequence[FrozenTrial]) -> N
     study.optuna.set_user_attr("speeds", {str(n): measures for n, measures in found.items()})
 
 
-def _files(study: Study, summary: dict[str, Any], folder: Path) -> list[Path]:
-    """The artifacts of the parent run."""
-    files = {"study.yaml": yaml.dump(spec_dict(study.spec))}
-    if summary["best"]:
-        files["best.yaml"] = export.export(study, "yaml")
-    for name, text in files.items():
-        (folder / name).write_text(text)
-    return [*(folder / name for name in files), *plots.write(study, folder)]
-
-
 def _metrics(summary: dict[str, Any]) -> dict[str, float]:
-    """A few numbers of the study for the run table."""
+    """A few numbers of the study: its best value for the run table, the others in a section of their own."""
     found: dict[str, float] = {
-        "epochs_run": float(summary["epochs_run"]),
-        "epochs_full": float(summary["epochs_full"]),
+        "study/epochs_run": float(summary["epochs_run"]),
+        "study/epochs_full": float(summary["epochs_full"]),
     }
+    measure = summary["metric"].removeprefix("val/")
     for who in ("best", "baseline"):
         if summary[who] and summary[who]["value"] is not None:
-            found[f"{who}/{summary['metric'].removeprefix('val/')}"] = summary[who]["value"]
-            found |= {f"{who}_{n}": v for n, v in summary[who]["test"].items() if n == note.test_metric(summary)}
+            found[f"study/{who} {measure}"] = summary[who]["value"]
+            found |= {
+                f"study/{who} test {n[5:]}": v
+                for n, v in summary[who]["test"].items()
+                if n == note.test_metric(summary)
+            }
+    if summary["best"]:
+        found[charts.objective_metric(summary["metric"])] = summary["best"]["value"]
     if summary["reference"]:
-        found |= {f"logistic_regression/{n}": v for n, v in summary["reference"].items()}
+        found |= {f"study/logistic regression {n.replace('/', ' ')}": v for n, v in summary["reference"].items()}
     return finite(found)
 
 

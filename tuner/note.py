@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from trainer.config import BUILT_IN
 from tuner.spec import Spec
 
 Row = tuple[str, str, str, str, str]
@@ -67,48 +69,78 @@ def remarks(summary: dict[str, Any], spec: Spec) -> list[str]:
 
 def next_commands(summary: dict[str, Any], options: str = "", program: str = "tuner") -> list[tuple[str, str]]:
     """(command, what it does); options: what every command needs; program: how the tuner is called."""
-    name, best = summary["name"], summary["best"]
+    name, best, baseline = summary["name"], summary["best"], summary["baseline"]
     commands = [
         ("status", name, "every trial's fate"),
-        ("export", f"{name} --format args", "the best config as flags; also yaml, json"),
+        ("export", f"{name} --format args", "the best config as flags; also yaml, json, html"),
         ("ui", "", "browse curves, plots and the best model"),
         ("start", f"--name {name} --trials {2 * sum(summary['trials'].values())}", "search on"),
     ]
-    if best:
-        arms = f"{name} --baseline baseline --candidate trial:{best['number']}"
+    if best and baseline and best["params"] != baseline["params"]:
+        # A study may have a baseline of its own; the name is that of the recommendation.
+        first = "baseline" if baseline["params"] == BUILT_IN.config({}).knobs() else f"trial:{baseline['number']}"
+        arms = f"{name} --baseline {first} --candidate trial:{best['number']}"
         commands.insert(3, ("validate", arms, "skill or luck: both again under fresh seeds"))
     return [(" ".join(f"{program} {verb} {rest}".split()) + options, what) for verb, rest, what in commands]
 
 
-def markdown(summary: dict[str, Any], spec: Spec, data: dict[str, Any] | None, titles: dict[int, str]) -> str:
-    """The note of the parent run. data: None where a script reads its own; titles: a trial's name by its number."""
+def lead(summary: dict[str, Any], titles: Mapping[int, str]) -> str:
+    """What was found, in a sentence or two. titles: a trial's name by its number."""
+    best, baseline, trials = summary["best"], summary["baseline"], summary["trials"]
+    if best is None:
+        return f"No trial completed: {trials['pruned']} were stopped early, {trials['failed']} failed."
+    against = baseline and baseline["value"] is not None
+    tried = f"{trials['complete'] + trials['pruned']} trials, {trials['pruned']} of them stopped early."
+    if against and best["number"] == baseline["number"]:
+        return f"No trial beats the baseline ({summary['metric']} {number(best['value'])}). {tried}"
+    name = titles.get(best["number"], f"#{best['number']}")
+    text = f"Best: `{name}`, {summary['metric']} {number(best['value'])}"
+    if against:
+        text += f"; the baseline {number(baseline['value'])}"
+        if any(f["id"] == "no_knob_matters" for f in summary["diagnosis"]):
+            text += ", a lead no larger than luck"
+    return f"{text}. {tried}"
+
+
+def markdown(
+    summary: dict[str, Any],
+    spec: Spec,
+    data: dict[str, Any] | None,
+    titles: Mapping[int, str],
+    pages: Mapping[str, str] | None = None,
+    images: Sequence[str] = (),
+) -> str:
+    """The note of the parent run: the story first, since MLflow shows one line of it until it is opened.
+
+    data: None where a script reads its own; titles: a trial's name by its number; pages: links by their words; images:
+    addresses of plots.
+    """
+    lines = [f"**{lead(summary, titles)}**", ""]
+    if pages:
+        lines += [" · ".join(f"[{words}]({address})" for words, address in pages.items()), ""]
+    for verdict in summary["verdicts"]:
+        lines += [f"**Verdict** ([{verdict['name']}]({verdict['page']})): {told(verdict)}", ""]
+    lines += ["## Best against baseline and plans", "", _row(header(summary)), "|" + " --- |" * 5]
+    lines += [*(_row(row) for row in comparison(summary)), ""]
+    if summary["best"]:
+        found = telling(summary["best"]["params"], spec).items()
+        lines += ["Best: " + ", ".join(f"`{knob}` {show(value)}" for knob, value in found), ""]
+    found_out = remarks(summary, spec)
+    if found_out:
+        lines += ["## Before you believe it", "", *(f"- {text}" for text in found_out), ""]
+    lines += [line for address in images for line in (f"![]({address})", "")]
     trials = summary["trials"]
-    lines = [f"# {summary['name']}", ""]
-    if spec.description:
-        lines += [spec.description, ""]
+    lines += ["## What was done", "", *([spec.description, ""] if spec.description else [])]
     lines += [
         f"**Command**: `{spec.command}`" if data is None else _data(data),
         "",
         f"**Trials**: {trials['complete']} completed, {trials['pruned']} pruned, {trials['failed']} failed; "
         f"{summary['epochs_run']} of {summary['epochs_full']} epochs trained ({saved(summary):.0%} saved by pruning)",
         "",
-        "## Best against baseline and plans",
-        "",
-        _row(header(summary)),
-        "|" + " --- |" * 5,
-        *(_row(row) for row in comparison(summary)),
+        "**Searched**: " + "; ".join(f"`{knob}` {rng.describe()}" for knob, rng in spec.knobs.items()),
         "",
     ]
-    if summary["best"]:
-        lines += [f"Best: `{titles.get(summary['best']['number'], '')}`", ""]
-        lines += [f"- `{knob}`: {show(value)}" for knob, value in telling(summary["best"]["params"], spec).items()]
-        lines += [""]
-    found = remarks(summary, spec)
-    if found:
-        lines += ["## Before you believe it", "", *(f"- {text}" for text in found), ""]
-    lines += ["## Searched", "", *(f"- `{knob}`: {rng.describe()}" for knob, rng in spec.knobs.items()), ""]
     lines += ["## Next", "", *(f"- `{command}`: {what}" for command, what in next_commands(summary)), ""]
-    lines += ["Plots, the study file and the best config are under *Artifacts*.", ""]
     return "\n".join(lines)
 
 
@@ -120,6 +152,13 @@ def _data(data: dict[str, Any]) -> str:
         + (f", {data['dialogues']} dialogues" if data["dialogues"] else "")
         + (f". {data['terms']}" if data["terms"] else "")
     )
+
+
+def told(verdict: Mapping[str, Any], most: int = 4) -> str:
+    """The sentences of a verdict, a few of them where there are many arms."""
+    sentences = verdict["sentences"]
+    more = [f"({len(sentences) - most} more in its report.)"] if len(sentences) > most else []
+    return " ".join([*sentences[:most], *more])
 
 
 def saved(summary: dict[str, Any]) -> float:

@@ -73,6 +73,11 @@ class Study:
         found: dict[str, str] = self.optuna.user_attrs["mlflow"]
         return found
 
+    @property
+    def report(self) -> Path:
+        """Where its report is written; plots lie beside it."""
+        return self.place.state / "reports" / self.name / "report.html"
+
     def data(self) -> Dataset:
         """Load the data; refuses data that changed since the study was made. A study of a script has none."""
         data = load_data(self.spec)
@@ -170,7 +175,7 @@ def create_study(place: Place, name: str, spec: Spec) -> Study:
     import optuna
     from optuna.study import StudyDirection
 
-    from tuner import own_code, provenance, storage
+    from tuner import own_code, provenance, storage, view
     from tuner.tracking import Tracker
 
     names.check(name)
@@ -210,6 +215,7 @@ def create_study(place: Place, name: str, spec: Spec) -> Study:
         optuna.delete_study(study_name=name, storage=opened)
         raise
     study = open_study(place, name)
+    tracker.experiment_tags(runs["experiment_id"], view.tags(study))
     fill_queue(study)
     return study
 

@@ -52,7 +52,7 @@ def load(study: str) -> Spec:
     if isinstance(model, dict) and isinstance(model.get("file"), str):
         data["model"] = {**model, "file": _beside(path, model["file"])}
         data.setdefault("plans", {})
-    if "command" in data:
+    if data.get("command") is not None:
         script = data.get("script", {})
         if isinstance(script, dict):
             data["script"] = {**script, "directory": _beside(path, str(script.get("directory", ".")))}

@@ -47,6 +47,7 @@ def summarise(study: Study) -> dict[str, Any]:
         "replicates": attrs.get("replicates"),
         "reference": attrs.get("reference"),
         "diagnosis": attrs.get("diagnosis", []),
+        "verdicts": attrs.get("verdicts", []),
     }
 
 
@@ -72,6 +73,7 @@ def entry(trial: FrozenTrial | None, speeds: Mapping[str, dict[str, float]]) -> 
         "number": trial.number,
         "value": trial.value if complete else None,
         "params": trial.user_attrs.get("config", {}),
+        "run_id": trial.user_attrs.get("run_id"),
     }
     if complete:
         found |= {"best_epoch": result.get("best_epoch"), "test": result.get("test", {})}

@@ -30,6 +30,7 @@ RUN_STATUS = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED", "INT
 """MLflow's status for a trial's state: only a completed trial looks finished."""
 FLUSH_SECONDS = 10.0
 _LARGEST_BATCH = 1000
+_LONGEST_TAG = 8000
 
 
 def preload() -> None:
@@ -166,7 +167,7 @@ class Tracker:
                 run_id,
                 metrics=metrics or [],
                 params=[Param(n, masked(str(v))) for n, v in (params or {}).items()],
-                tags=[RunTag(n, masked(str(v))[:5000]) for n, v in (tags or {}).items()],
+                tags=[RunTag(n, masked(str(v))[:_LONGEST_TAG]) for n, v in (tags or {}).items()],
             )
         )
 

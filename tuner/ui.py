@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
@@ -20,7 +21,8 @@ from tuner import view
 from tuner.errors import InputError, RunError
 from tuner.listen import HOST, check_port, is_local
 from tuner.masking import masked
-from tuner.study import Place, open_study
+from tuner.study import Place, Study, open_study
+from tuner.summary import summarise
 
 USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 """What MLflow's own clients log in with; the server takes the same."""
@@ -36,17 +38,19 @@ def serve(
     *,
     host: str = HOST,
     allowed_hosts: Sequence[str] = (),
+    browse: bool = False,
 ) -> int:
     """Run the server until it is interrupted; returns its exit code.
 
-    name: the study on which the link opens, None where there is none yet. host: where it listens; anything but this
+    name: the study on which the links open, None where there is none yet. host: where it listens; anything but this
     machine's own address needs `allowed_hosts`, the names under which it is reached, and a password in the environment
-    variable MLFLOW_TRACKING_PASSWORD. Raises InputError where they are missing or the port is taken.
+    variable MLFLOW_TRACKING_PASSWORD. browse: open the first link in the web browser. Raises InputError where they are
+    missing or the port is taken.
     """
     study = open_study(place, name) if name else None
     if place.tracking.startswith(("http://", "https://")):
         base = masked(place.tracking.rstrip("/"))
-        say(f"{name}: {view.link(base, study.runs['experiment_id'])}" if study else base)
+        _tell(base, study, say, browse)
         return 0
     if not is_local(host):
         _check_protection(host, allowed_hosts)
@@ -78,12 +82,25 @@ def serve(
             _wait(server, f"http://{_bracketed(here)}:{port}/health", log.name)
             shown = allowed_hosts[0].partition(":")[0] if allowed_hosts else here
             base = f"http://{_bracketed(shown)}:{port}"
-            say(f"{name}: {view.link(base, study.runs['experiment_id'])}" if study else base)
+            _tell(base, study, say, browse)
             say("Ctrl-C ends it")
             return server.wait()
         finally:
             arm(False)
             _end(server)
+
+
+def _tell(base: str, study: Study | None, say: Callable[[str], None], browse: bool) -> None:
+    """Where to look: the study's own view first, then its other pages and the reports of validations."""
+    pages = view.pages(base, study, summarise(study)) if study else {}
+    opened = pages.pop("runs", base)
+    say(f"{study.name}: {opened}" if study else base)
+    for words, address in pages.items():
+        say(f"  {words}: {address}")
+    for name, address in view.validations(base, study.place) if study else ():
+        say(f"{name}: {address}")
+    if browse:
+        webbrowser.open(opened)
 
 
 def _check_protection(host: str, allowed_hosts: Sequence[str]) -> None:

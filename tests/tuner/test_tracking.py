@@ -120,13 +120,17 @@ def test_artifacts_of_the_study(seen, finished_study, tmp_path):
     assert provenance["trial"] == finished_study.summary["best"]["number"]
     plots = {p.stem: p.read_bytes() for p in (folder / "plots").glob("*.png")}
     assert {"convergence", "history"} <= set(plots)
+    assert (folder / "report.html").read_text().startswith("<!DOCTYPE html>")
     assert all(data.startswith(b"\x89PNG") and len(data) > 1000 for data in plots.values())
 
 
 def test_note_says_what_was_found_and_how_to_go_on(seen, finished_study):
     client, study, parent, _ = seen
     note = parent.data.tags[NOTE]
-    assert note.startswith("# tiny\n")
+    first, links = note.split("\n\n")[:2]
+    assert "of them stopped early" in first and first.startswith("**") and first.endswith("**")
+    assert "[curves](#/experiments/" in links and "[report](#/experiments/" in links
+    assert f"![](get-artifact?path=plots%2Fhistory.png&run_uuid={parent.info.run_id})" in note
     assert "A tiny study." in note
     for who in ("best", "baseline", "basic", "full", "advanced", "logistic regression"):
         assert f"| {who} |" in note
@@ -143,6 +147,19 @@ def test_view_is_json_with_the_knobs(seen):
         assert f"params.`{knob}`" in view["selectedColumns"]
     assert view["orderByKey"] == "metrics.`best/weighted_f1`"
     assert view["orderByAsc"] is False
+    sections = {section["uuid"] for section in view["compareRunSections"]}
+    assert {chart["metricSectionId"] for chart in view["compareRunCharts"]} <= sections
+    assert len(json.dumps(view)) < 20_000  # MLflow's limit for a tag of an experiment
+
+
+def test_numbers_of_the_study_have_a_section_of_their_own(seen, finished_study):
+    """So that no chart of the trials holds a single bar: all but the best value, which ranks it in the run table."""
+    _, _, parent, _ = seen
+    assert {name.partition("/")[0] for name in parent.data.metrics} == {"study", "best"}
+    best, baseline = finished_study.summary["best"], finished_study.summary["baseline"]
+    assert parent.data.metrics["best/weighted_f1"] == pytest.approx(best["value"])
+    assert parent.data.metrics["study/baseline weighted_f1"] == pytest.approx(baseline["value"])
+    assert parent.data.metrics["study/epochs_run"] == finished_study.summary["epochs_run"]
 
 
 def test_writes_come_in_batches(make_study, scripted, monkeypatch):

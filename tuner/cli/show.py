@@ -11,11 +11,12 @@ from tuner.cli.options import program
 
 if TYPE_CHECKING:
     from tuner.spec import Spec
+    from tuner.study import Study
 
 out = Console(highlight=False)
 
 
-def show_result(summary: dict[str, Any], spec: Spec, options: str) -> None:
+def show_result(study: Study, summary: dict[str, Any], options: str) -> None:
     """The end of `start`; options: what the next commands need to find the same state."""
     from tuner import note
 
@@ -26,12 +27,17 @@ def show_result(summary: dict[str, Any], spec: Spec, options: str) -> None:
         f"({note.saved(summary):.0%} saved by pruning)",
         soft_wrap=not out.is_terminal,
     )
-    show_comparison(summary, spec)
+    show_comparison(summary, study.spec)
+    if study.report.exists():
+        out.print(f"\nreport: {study.report}", soft_wrap=True)
     out.print("\nNext:")
     commands = note.next_commands(summary, options, program())
     width = max(len(command) for command, _ in commands)
+    beside = not out.is_terminal or width + max(len(what) for _, what in commands) + 4 <= out.width
     for command, what in commands:
-        out.print(f"  {command:<{width}}  [dim]{what}[/dim]", soft_wrap=not out.is_terminal)
+        # A command is never broken: it is there to be copied.
+        out.print(f"  {command:<{width if beside else 0}}", end="  " if beside else "\n      ", soft_wrap=True)
+        out.print(f"[dim]{what}[/dim]", soft_wrap=not out.is_terminal)
 
 
 def show_queued(summary: dict[str, Any], options: str) -> None:

@@ -55,6 +55,6 @@ def start(
     if detach and not quiet:
         show_queued(summary, options(place))
     elif not quiet:
-        show_result(summary, open_study(place, summary["name"]).spec, options(place))
+        show_result(open_study(place, summary["name"]), summary, options(place))
     if summary["state"] == "failed":
         raise typer.Exit(1)

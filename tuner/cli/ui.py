@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -11,11 +12,13 @@ from tuner.errors import InputError
 
 
 def ui(
+    name: Annotated[str | None, typer.Argument(help="Study to open on; default: the one that was made last.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
     host: Annotated[str, typer.Option(help="Address to listen on; another needs a password.")] = "127.0.0.1",
     allowed_hosts: Annotated[
         str | None, typer.Option(help="Names under which it is reached from elsewhere, with commas.")
     ] = None,
+    browse: Annotated[bool, typer.Option("--open", help="Open the study's view in the web browser.")] = False,
     state: State = STATE,
     storage: Storage = None,
     tracking_uri: Tracking = None,
@@ -32,14 +35,11 @@ def ui(
 
     place = open_place(state, storage, tracking_uri)
     say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
-    names = [name.strip() for name in (allowed_hosts or "").split(",") if name.strip()]
-    name = None
+    names = [host_name.strip() for host_name in (allowed_hosts or "").split(",") if host_name.strip()]
     if is_local(host):
-        name = latest(existing(place))
-    elif place.made:
+        name = name or latest(existing(place))
+    elif place.made and name is None:
         # A server may stand before the first study does.
-        try:
+        with suppress(InputError):
             name = latest(place)
-        except InputError:
-            name = None
-    raise typer.Exit(serve(place, port, name, say, host=host, allowed_hosts=names))
+    raise typer.Exit(serve(place, port, name, say, host=host, allowed_hosts=names, browse=browse))

@@ -48,7 +48,7 @@ def draw(view: View) -> Figure | None:
         ends = [(len(c), c[-1]) for n, c in curves.items() if n in pruned]
         if ends:
             ax.scatter(*zip(*ends, strict=True), marker="x", s=16, color="#6e6e6e", linewidths=0.9, zorder=2)
-        ax.set_ylim(*_limits(curves, set(styles)))
+        ax.set_ylim(*limits(curves, set(styles)))
         tidy(ax, "epoch", view.words(metric))
         whole_numbers(ax.xaxis)
         better = view.maximize if metric == view.objective.metric else False
@@ -81,7 +81,7 @@ def curve(view: View, trial: FrozenTrial, metric: str) -> list[float]:
     return values
 
 
-def _limits(curves: dict[int, list[float]], shown: set[int]) -> tuple[float, float]:
+def limits(curves: dict[int, list[float]], shown: set[int]) -> tuple[float, float]:
     """All curves, except where one lies further off than the coloured ones reach: one that diverges is cut off."""
     finite = {n: [v for v in values if math.isfinite(v)] for n, values in curves.items()}
     everything = [v for values in finite.values() for v in values]

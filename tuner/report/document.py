@@ -61,14 +61,25 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A command."""
+    """A command, or a file."""
 
     text: str
+    language: str = "sh"
 
 
 WIDE = 4
 """Columns above which a table does not fit on a phone."""
-Block = Heading | Text | Items | Table | Figure | Code
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What one opens only to look something up."""
+
+    title: str
+    blocks: list[Heading | Text | Items | Table | Figure | Code]
+
+
+Block = Heading | Text | Items | Table | Figure | Code | Fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +123,9 @@ def _markdown(block: Block) -> list[str]:
         escaped = [[c.replace("|", "\\|") for c in row] for row in [block.head, rule, *rows]]
         return ["| " + " | ".join(row) + " |" for row in escaped]
     if isinstance(block, Code):
-        return ["```sh", block.text, "```"]
+        return [f"```{block.language}", block.text, "```"]
+    if isinstance(block, Fold):
+        return [f"### {block.title}", *(line for inner in block.blocks for line in ("", *_markdown(inner)))]
     return []
 
 
@@ -125,9 +138,12 @@ def _html(block: Block) -> str:
         return "<ul>" + "".join(f"<li>{_inline(text)}</li>" for text in block.texts) + "</ul>"
     if isinstance(block, Code):
         return f"<pre><code>{html.escape(block.text)}</code></pre>"
+    if isinstance(block, Fold):
+        inner = "\n".join(map(_html, block.blocks))
+        return f"<details><summary>{_inline(block.title)}</summary>\n{inner}\n</details>"
     if isinstance(block, Figure):
         drawn = "".join(f'<div class="drawing">{d}</div>' for d in block.drawings)
-        kind = "panels" if len(block.drawings) > 1 else "single"
+        kind = "single" if len(block.drawings) == 1 else "panels" if len(block.drawings) < 5 else "panels many"
         caption = f"<figcaption>{_inline(block.caption)}</figcaption>"
         return f'<figure>{block.legend}<div class="{kind}">{drawn}</div>{caption}</figure>'
 
@@ -164,10 +180,12 @@ def _inline(text: str) -> str:
 STYLE = """
 :root { color-scheme: light dark; --page: #fff; --ink: #1c1f23; --soft: #5b636d; --line: #d9dde2; --panel: #f5f6f8;
   --c0: #000; --c1: #0072b2; --c2: #00805c; --c3: #b0498a; --c4: #b87400; --null: #80868e;
-  --good: #00735a; --bad: #b84700; --same: #0068a3; --open: #5b636d; --more: #94397a; --band: #0072b21f; }
+  --good: #00735a; --bad: #b84700; --same: #0068a3; --open: #5b636d; --more: #94397a; --band: #0072b21f;
+  --best: #c24e00; }
 @media (prefers-color-scheme: dark) { :root { --page: #15181c; --ink: #e6e9ec; --soft: #a3abb5; --line: #353b43;
   --panel: #1e2228; --c0: #fff; --c1: #56b4e9; --c2: #2fc79a; --c3: #e79bc8; --c4: #f0b32f; --null: #8d959f;
-  --good: #3fd0a4; --bad: #ff8f4d; --same: #6cc0f0; --open: #a3abb5; --more: #e79bc8; --band: #56b4e92e; } }
+  --good: #3fd0a4; --bad: #ff8f4d; --same: #6cc0f0; --open: #a3abb5; --more: #e79bc8; --band: #56b4e92e;
+  --best: #ff8f4d; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI",
   Roboto, "Noto Sans", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif; }
@@ -205,9 +223,12 @@ th code, td code { white-space: nowrap; } td:last-child code { white-space: norm
 .more { color: var(--more); }
 figure { margin: 14px 0; }
 .panels { display: grid; grid-template-columns: 1fr 1fr; gap: 10px 18px; }
+.panels.many { grid-template-columns: repeat(auto-fit, minmax(min(280px, 100%), 1fr)); }
 .single svg { min-width: 560px; }
 svg { display: block; width: 100%; height: auto; } svg text { font-size: 12px; fill: var(--ink); }
 svg .soft { fill: var(--soft); font-size: 11px; } svg .mono { font-family: ui-monospace, Menlo, Consolas, monospace; }
+svg .halo { font-size: 11px; paint-order: stroke; stroke: var(--page); stroke-width: 3px; }
+details { margin: 14px 0; } summary { cursor: pointer; color: var(--soft); }
 svg .grid { stroke: var(--line); stroke-width: .7; } svg .axis { stroke: var(--soft); stroke-width: 1; }
 svg .mark { stroke: var(--soft); stroke-dasharray: 3 3; } svg .margin { fill: var(--band); }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 18px; font-size: .85rem; margin-bottom: 6px; }

@@ -12,14 +12,17 @@ from typing import Any
 from rich.console import Console
 
 from tuner import device as devices
-from tuner import provenance, study_file
+from tuner import provenance, study_file, view
 from tuner.errors import InputError, unknown
-from tuner.study import Place, exists, load_data
+from tuner.finish import finished, publish
+from tuner.study import Place, Study, exists, load_data, open_study
+from tuner.summary import summarise
 from tuner.tracking import NOTE, Tracker
 from tuner.validate import recommendation
 from tuner.validate.arms import make_plan
 from tuner.validate.blocks import Validation, create_or_resume, records
 from tuner.validate.plan import Plan
+from tuner.validate.recommendation import NULL
 from tuner.validate.report import LANGUAGES, reason, report, sentence
 from tuner.validate.running import leave_to_others, run, run_until_decided
 from tuner.validate.verdict import judge
@@ -79,7 +82,10 @@ def validate(
     given = {"baseline": baseline, "candidate": candidate, "seeds": seeds, "epochs": epochs, "data": data}
     flags = {"until-decided": until_decided, "no-dose-response": not dose_response}
     command = _command(study, given | {"claims": claims}, flags)
-    return result | {"name": validation.name, "report": str(_report(validation, runs, result, lang, command))}
+    page = _report(validation, runs, result, lang, command)
+    if study and exists(place, study):
+        _tell_study(open_study(place, study), validation, result)
+    return result | {"name": validation.name, "report": str(page)}
 
 
 def _register(place: Place, name: str, plan: Plan, fingerprint: str) -> dict[str, str]:
@@ -89,7 +95,7 @@ def _register(place: Place, name: str, plan: Plan, fingerprint: str) -> dict[str
     params = {"primary": plan.primary, "margin": plan.margin, "seeds": plan.seeds, "arms": ", ".join(plan.arms)}
     runs = tracker.study(name, tags, params | {"epochs": plan.spec.training.epochs, "claims": len(plan.claims)})
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "fixed_beforehand.json"
+        file = Path(folder) / "set_beforehand.json"
         file.write_text(json.dumps(plan.as_data(), indent=2))
         tracker.artifact(runs["run_id"], file)
     return runs
@@ -121,6 +127,18 @@ def _report(
     tracker.update(run_id, tags={NOTE: text, **verdicts})
     tracker.end_study(run_id, "FINISHED")
     return folder / "report.html"
+
+
+def _tell_study(study: Study, validation: Validation, result: dict[str, Any]) -> None:
+    """Add the verdict to the note and the report of the search whose configurations were compared."""
+    ids = validation.optuna.user_attrs["mlflow"]
+    known = [v for v in study.optuna.user_attrs.get("verdicts", []) if v["name"] != validation.name]
+    sentences = [sentence(result, c["candidate"]) + "." for c in result["comparisons"] if c["candidate"] != NULL]
+    page = view.artifact("", ids["experiment_id"], ids["run_id"], "report.html")
+    verdict = {"name": validation.name, "page": page, "sentences": sentences}
+    study.optuna.set_user_attr("verdicts", [*known, verdict])
+    if finished(study):
+        publish(study, study.tracker(), summarise(study))
 
 
 def show(result: dict[str, Any], console: Console) -> None:

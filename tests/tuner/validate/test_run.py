@@ -134,7 +134,7 @@ def test_the_plan_is_written_before_the_first_run(play, place, tiny):
 
     def score(config, seed, noise):
         if not seen:
-            (file,) = place.state.glob("artifacts/**/fixed_beforehand.json")
+            (file,) = place.state.glob("artifacts/**/set_beforehand.json")
             seen.append(json.loads(file.read_text()))
         return no_difference(config, seed, noise)
 

@@ -22,8 +22,6 @@ from tuner import ui
 from tuner.errors import InputError, RunError
 from tuner.study import Place, open_study
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
 
 def free_port():
     with socket.socket() as probe:
@@ -41,8 +39,12 @@ def wait_for_line(process, pattern, seconds=90):
             said += chunk
         found = re.search(pattern, said)
         if found:
+            wait_for_line.said[process.pid] = said
             return found
     raise AssertionError(f"no {pattern!r} in {said!r}")
+
+
+wait_for_line.said = {}
 
 
 def listening(port):
@@ -80,10 +82,13 @@ def gone(port, seconds=30):
 
 
 @pytest.fixture(scope="module")
-def copy(finished_study, tmp_path_factory):
-    """A copy of the finished study's state: the server writes its log and its journal there."""
+def copy(finished_study, tmp_path_factory, cli):
+    """A copy of the finished study's state, since the server writes there, with a validation."""
     state = tmp_path_factory.mktemp("ui") / "state"
     shutil.copytree(finished_study.state, state)
+    arms = ("--baseline", "baseline", "--candidate", "basic", "--seeds", 6, "--epochs", 2)
+    done = cli("validate", finished_study.file, *arms, "--state", state, "--device", "cpu")
+    assert done.returncode == 0, done.stderr
     return state
 
 
@@ -113,7 +118,7 @@ def served(cli_environment, copy):
     command = [sys.executable, "-m", "tuner", "ui", "--port", str(port), "--state", str(copy)]
     process = subprocess.Popen(command, env=cli_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        link = wait_for_line(process, r"tiny: (http://\S+)").group(1)
+        link = wait_for_line(process, r"tiny: (http://\S+)[\s\S]*Ctrl-C").group(1)
         yield process, port, link
     finally:
         if process.poll() is None:
@@ -153,23 +158,68 @@ def test_port_in_use_is_refused(served, cli, copy):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: the page itself cannot be looked at")
-def test_page_shows_the_knobs_and_the_runs(served, tmp_path, finished_study):
-    """In a real browser: the columns that were preset, and the runs by their names."""
-    link = served[2]
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    command += ["--no-first-run", "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path}"]
-    command += ["--window-size=2400,1200", "--virtual-time-budget=30000", "--dump-dom", link]
-    page = ""
-    for _ in range(2):  # a machine under load may not finish the page in its first budget
-        page = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False).stdout
-        if "encoder_loss_weight" in page:
-            break
-    for knob in ("encoder_loss_weight", "reconstruction_loss", "gate_reg_weight"):
-        assert knob in page
-    assert "best/weighted_f1" in page
-    assert "(baseline)" in page and "(basic)" in page
-    assert "smooth_l1" in page
+def ends_here(requests):
+    """Whether every request stayed on this machine; `blob:` and `data:` are parts of the page itself."""
+    hosts = {urlsplit(url.removeprefix("blob:")).hostname for url in requests if not url.startswith("data:")}
+    return hosts == {"127.0.0.1"}
+
+
+@pytest.fixture(scope="module")
+def pages(served):
+    """What `tuner ui` says about where to look: words to link."""
+    process, _, link = served
+    said = dict(re.findall(r"^ *([^:\n]+): (http\S+)$", wait_for_line.said[process.pid], re.MULTILINE))
+    return {"runs": link, **said}
+
+
+def test_run_table_has_the_knobs_and_the_runs(browser, pages):
+    """In a real browser: the model-training page with the study's columns, and the runs by their names."""
+    seen = browser.look(pages["runs"], "COMPLETE", "(baseline)", "(basic)", "tiny (study)", "smooth_l1")
+    assert ends_here(seen.requests), seen.requests
+    assert "of them stopped early" in seen.text  # the first line of the note
+    left = "element.getBoundingClientRect().left"
+    columns = f"[...document.querySelectorAll('.ag-header-cell')].map(element => [{left}, element.innerText])"
+    script = f"{columns}.sort((a, b) => a[0] - b[0]).map(pair => pair[1]).join(' ')"
+    wanted = ["state", "best/weighted_f1", "test/weighted_f1", "epochs", "encoder_loss_weight", "gate_reg_weight"]
+    shown = browser.look(pages["runs"], *wanted, script=script).text
+    assert [name for name in shown.split() if name in wanted] == wanted
+
+
+def test_charts_are_grouped_and_single_numbers_folded(browser, pages):
+    seen = browser.look(pages["curves"], "knobs (1)", "objective (", "val (6)", "train (6)", "val/cross_entropy")
+    assert ends_here(seen.requests)
+    # Folded from the start: a section that is open has more than its title.
+    assert "convergence (" in seen.text and "study (" in seen.text
+    assert "convergence/area" not in seen.text and "study/epochs_run" not in seen.text
+
+
+def test_story_shows_the_note_with_its_plots(browser, pages, finished_study):
+    value = f"{finished_study.summary['best']['value']:.4f}"
+    seen = browser.look(pages["story"], "of them stopped early", "Best against baseline and plans", value)
+    assert ends_here(seen.requests)
+    assert any("get-artifact?path=plots%2Fhistory.png" in url for url in seen.requests)
+    drawn = "[...document.images].filter(i => i.src.includes('plots%2Fhistory')).map(i => i.naturalWidth > 300).join()"
+    browser.look(pages["story"], "true", script=drawn)
+
+
+def test_compare_page_has_best_baseline_and_plans(browser, pages):
+    address = pages["best against baseline and plans"]
+    seen = browser.look(address, "Comparing", "(baseline)", "(basic)", "(full)", "(advanced)")
+    assert ends_here(seen.requests)
+
+
+def test_report_of_the_study_is_previewed(browser, pages):
+    frames = "document.body.innerText + document.querySelectorAll('iframe').length + ' frames'"
+    seen = browser.look(pages["report"], "report.html", "1 frames", script=frames)
+    assert ends_here(seen.requests)
+
+
+def test_report_of_the_validation_is_the_first_artifact(browser, pages):
+    (name,) = [words for words in pages if words.startswith("validate-")]
+    frames = "document.body.innerText + document.querySelectorAll('iframe').length + ' frames'"
+    seen = browser.look(pages[name], "result.json", "1 frames", script=frames)
+    assert ends_here(seen.requests)
+    assert re.findall(r"[\w-]+\.(?:html|json|md)", seen.text)[0] == "report.html"
 
 
 def test_interrupt_ends_the_server_too(served):
