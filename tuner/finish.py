@@ -13,7 +13,7 @@ from tuner import charts, diagnosis, export, note, storage, view, yaml
 from tuner.reference import logistic_regression
 from tuner.report import study as report
 from tuner.study import Study, spec_dict
-from tuner.summary import best_trial, curve, summarise, title
+from tuner.summary import best_trial, curve, label, summarise, title
 from tuner.tracking import NOTE, Tracker, finite
 
 INLINE = ("history", "response", "convergence")
@@ -55,7 +55,7 @@ def publish(study: Study, tracker: Tracker, summary: dict[str, Any]) -> None:
     for path in (page, *(page.parent / name for name in files), page.parent / "plots"):
         tracker.artifact(run_id, path, path.name if path.is_dir() else None)
     done = storage.trials(study.optuna, [TrialState.COMPLETE])
-    titles = {t.number: title(t.number, t.user_attrs["config"], t.user_attrs.get("plan")) for t in done}
+    titles = {t.number: title(t.number, t.user_attrs["config"], label(t.user_attrs)) for t in done}
     drawn = [f"plots/{name}.png" for name in INLINE if (page.parent / f"plots/{name}.png").exists()]
     images = [view.image(run_id, path) for path in drawn]
     data = study.optuna.user_attrs["data"]

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from tuner import storage
 from tuner.study import Study
-from tuner.summary import best_of, epochs_run, reason, title
+from tuner.summary import best_of, epochs_run, label, reason, title
 
 BARS = "▁▂▃▄▅▆▇█"
 STYLES = {"COMPLETE": "green", "PRUNED": "yellow", "FAIL": "red"}
@@ -152,4 +152,4 @@ def sparkline(values: list[float], width: int) -> str:
 def _title(trial: FrozenTrial) -> str:
     if "config" not in trial.user_attrs:
         return f"#{trial.number}"
-    return title(trial.number, trial.user_attrs["config"], trial.user_attrs.get("plan"))
+    return title(trial.number, trial.user_attrs["config"], label(trial.user_attrs))

@@ -27,6 +27,7 @@ from tuner.study import (
     with_overrides,
 )
 from tuner.summary import summarise
+from tuner.warm_start import from_study
 
 
 def run(
@@ -40,6 +41,7 @@ def run(
     seed: int | None = None,
     data: str | None = None,
     plans: Sequence[str] = (),
+    warm_start: str | None = None,
     device: str | None = None,
     detach: bool = False,
     console: Console,
@@ -47,20 +49,22 @@ def run(
 ) -> dict[str, Any]:
     """Run a study to its end and return its summary. A study of that name that exists goes on where it stopped.
 
-    plans: config files, each a plan by the file's name; detach: only queue the study, for workers that wait for work
-    (tuner/service.py).
+    plans: config files, each a plan by the file's name; warm_start: an earlier study whose best configs are tried after
+    the plans; detach: only queue the study, for workers that wait for work (tuner/service.py).
 
     Raises InputError for what the user got wrong, RunError where workers failed, KeyboardInterrupt on Ctrl-C.
     """
     if workers is not None and workers < 1:
         raise InputError(f"--workers must be at least 1; found {workers}")
     label = names.check(name or study_file.find(study or "quickstart").stem)
+    given: dict[str, Any] = {"trials": trials, "epochs": epochs, "seed": seed, "data": data}
+    given |= {"plans": plans, "warm_start": warm_start}
     if detach:
         if workers is not None:
             raise InputError(
                 "--detach starts no workers: leave --workers out, and run `tuner worker` where they should be"
             )
-        queued = make_or_resume(place, study, name, trials=trials, epochs=epochs, seed=seed, data=data)
+        queued = make_or_resume(place, study, name, **given)
         queued.optuna.set_user_attr(DETACHED, True)
         return summarise(queued)
     device = devices.resolve(device)
@@ -69,8 +73,7 @@ def run(
     # A new study takes seconds to make, most of them for MLflow's database; workers load their libraries meanwhile.
     processes = [] if exists(place, label) else local.start(label, place, count, device)
     try:
-        changes: dict[str, Any] = {"trials": trials, "epochs": epochs, "seed": seed, "data": data, "plans": plans}
-        opened = make_or_resume(place, study, name, look=lambda spec: _own_code(spec, console, quiet), **changes)
+        opened = make_or_resume(place, study, name, look=lambda spec: _own_code(spec, console, quiet), **given)
     except BaseException:
         local.discard(processes)
         raise
@@ -79,6 +82,7 @@ def run(
             opened.optuna.set_user_attr(DETACHED, False)  # this process sees it to its end
         if not quiet:
             _introduce(opened, device, console)
+            _warm_start(opened, console)
         if any(t.state.name == "WAITING" for t in storage.trials(opened.optuna)) or lease.reclaim(opened.optuna):
             processes = processes or local.start(label, place, count, device)
             _train(opened, processes, console, quiet)
@@ -102,6 +106,7 @@ def make_or_resume(
     seed: int | None = None,
     data: str | None = None,
     plans: Sequence[str] = (),
+    warm_start: str | None = None,
     look: Callable[[Spec], None] = lambda spec: None,
 ) -> Study:
     """The study of that name, made where there is none. Flags that are left out keep what the study has.
@@ -112,7 +117,7 @@ def make_or_resume(
     """
     changes: dict[str, Any] = {"epochs": epochs, "seed": seed, "data": data}
     if name is not None and study is None and exists(place, name):
-        return _resume(place, name, None, trials, changes, plans, look)
+        return _resume(place, name, None, trials, changes, plans, warm_start, look)
     spec = study_file.load(study or "quickstart")
     name = name or study_file.find(study or "quickstart").stem
     if not exists(place, name):
@@ -120,10 +125,10 @@ def make_or_resume(
         added = plan_files(spec, plans)
         spec = with_overrides(spec, plans=added)
         look(spec)
-        made = create_study(place, name, spec)
+        made = create_study(place, name, spec, from_study(place, warm_start, spec) if warm_start else ())
         made.optuna.set_user_attr(ADDED, list(added))
         return made
-    return _resume(place, name, spec, trials, changes, plans, look)
+    return _resume(place, name, spec, trials, changes, plans, warm_start, look)
 
 
 def _resume(
@@ -133,6 +138,7 @@ def _resume(
     trials: int | None,
     changes: dict[str, Any],
     plans: Sequence[str],
+    warm_start: str | None,
     look: Callable[[Spec], None],
 ) -> Study:
     opened = open_study(place, name)
@@ -153,6 +159,8 @@ def _resume(
             + "\n  ".join(different)
             + "\nChoose another --name, or use the settings it was made with"
         )
+    if warm_start and warm_start not in {one["study"] for one in opened.optuna.user_attrs.get("warm_start", [])}:
+        raise InputError(f"study {name!r} exists and was made without --from {warm_start}; choose another --name")
     if trials is not None and trials != opened.n_trials:
         if trials < 1:
             raise InputError(f"--trials must be at least 1; found {trials}")
@@ -202,6 +210,13 @@ def _introduce(study: Study, device: str, console: Console) -> None:
     )
     if data["terms"]:
         console.print(f"[dim]{data['terms']}[/dim]", highlight=False, soft_wrap=not console.is_terminal)
+
+
+def _warm_start(study: Study, console: Console) -> None:
+    taken = study.optuna.user_attrs.get("warm_start")
+    if taken:
+        told = ", ".join(f"#{one['trial']} ({one['value']:.4f})" for one in taken)
+        console.print(f"after the plans, the best of {taken[0]['study']}: {told}", highlight=False, soft_wrap=True)
 
 
 def _train(study: Study, processes: list[local.Process], console: Console, quiet: bool) -> None:

@@ -131,19 +131,27 @@ def trials(study: optuna.Study, states: Sequence[TrialState] | None = None) -> l
 
 
 def enqueue(
-    study: optuna.Study, n_trials: int, named: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]
+    study: optuna.Study,
+    n_trials: int,
+    named: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]],
+    warm: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Fill the queue up to `n_trials` trials: first the named ones (params, overrides), then free ones.
+    """Fill the queue up to `n_trials` trials: the named ones (params, overrides), those of a warm start, free ones.
 
     Every trial of a study goes through this queue, so that no number of workers can make more than were asked for.
     """
     there = trials(study)
     queued = {trial.user_attrs.get("plan") for trial in there}
-    missing = [name for name in named if name not in queued]
-    for _ in range(len(there), n_trials):
-        if missing:
-            name = missing.pop(0)
-            params, overrides = named[name]
-            study.enqueue_trial(dict(params), user_attrs={"plan": name, "overrides": dict(overrides)})
-        else:
-            study.enqueue_trial({}, user_attrs={"overrides": {}})
+    known = [trial.user_attrs.get("from") for trial in there]
+    first = [
+        (params, {"plan": name, "overrides": dict(overrides)})
+        for name, (params, overrides) in named.items()
+        if name not in queued
+    ]
+    for one in warm:
+        origin = {key: one[key] for key in ("study", "trial", "value")}
+        if origin not in known:
+            first.append((one["params"], {"from": origin, "overrides": {}}))
+    for i in range(n_trials - len(there)):
+        params, attrs = first[i] if i < len(first) else ({}, {"overrides": {}})
+        study.enqueue_trial(dict(params), user_attrs=attrs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,8 +170,11 @@ def exists(place: Place, name: str) -> bool:
     return name in storage.study_names(storage.open_storage(place.storage))
 
 
-def create_study(place: Place, name: str, spec: Spec) -> Study:
-    """Make a study: its Optuna study with a full queue, its experiment and its parent run in MLflow."""
+def create_study(place: Place, name: str, spec: Spec, warm: Sequence[Mapping[str, Any]] = ()) -> Study:
+    """Make a study: its Optuna study with a full queue, its experiment and its parent run in MLflow.
+
+    warm: configs of an earlier study that are tried after the plans, as tuner/warm_start.py finds them.
+    """
     import optuna
     from optuna.study import StudyDirection
 
@@ -206,6 +209,7 @@ def create_study(place: Place, name: str, spec: Spec) -> Study:
             "code": code,
             "mlflow": runs,
             "n_trials": spec.search.trials,
+            "warm_start": list(warm),
             "versions": provenance.versions(),
             "spec": spec_dict(spec),
         }.items():
@@ -221,12 +225,12 @@ def create_study(place: Place, name: str, spec: Spec) -> Study:
 
 
 def fill_queue(study: Study) -> None:
-    """Enqueue the baseline, the plans and as many free trials as are missing."""
+    """Enqueue the baseline, the plans, what an earlier study hands on, and as many free trials as are missing."""
     from tuner import storage
 
     spec = study.spec
     named = {name: (spec.searched(config), spec.overrides(config)) for name, config in spec.named().items()}
-    storage.enqueue(study.optuna, study.n_trials, named)
+    storage.enqueue(study.optuna, study.n_trials, named, study.optuna.user_attrs.get("warm_start", []))
 
 
 def differences(old: Spec, new: Spec) -> list[str]:

@@ -98,6 +98,12 @@ def reason(trial: FrozenTrial) -> str:
     return str(trial.user_attrs.get("result", {}).get("reason", ""))
 
 
+def label(attrs: Mapping[str, Any]) -> str | None:
+    """What a trial was enqueued as, from its user attributes: a plan, or a config of an earlier study; None if free."""
+    origin = attrs.get("from")
+    return f"from {origin['study']} #{origin['trial']}" if origin else attrs.get("plan")
+
+
 def title(number: int, knobs: Mapping[str, Any], plan: str | None = None) -> str:
     """A short name for what differs between trials: `#12 w=0.031 smooth_l1 gate=0.01 focal=1.2`."""
     parts = [part for name, value in knobs.items() if (part := _brief(name, value))]

@@ -31,7 +31,7 @@ from tuner.sampling import sampler
 from tuner.script import train as script
 from tuner.script.rules import takes_a_seed
 from tuner.study import Study
-from tuner.summary import title
+from tuner.summary import label, title
 from tuner.tracking import Tracker, finite
 
 KEPT_CURVES = (
@@ -172,10 +172,10 @@ class Worker:
         if previous:
             # The trial was interrupted and starts over: one trial has one run, without doubled epochs.
             self.tracker.delete(previous)
-        plan = {"plan": trial.user_attrs["plan"]} if "plan" in trial.user_attrs else {}
-        tags = {**self.tags, "trial": str(trial.number), **plan}
+        known = label(trial.user_attrs)
+        tags = {**self.tags, "trial": str(trial.number), **({"plan": known} if known else {})}
         run_id = self.tracker.start_trial(
-            self.study.runs, title(trial.number, config.knobs(), trial.user_attrs.get("plan")), config.knobs(), tags
+            self.study.runs, title(trial.number, config.knobs(), known), config.knobs(), tags
         )
         trial.set_user_attr("run_id", run_id)
         trial.set_user_attr("config", config.knobs())
@@ -237,7 +237,7 @@ class Worker:
         else:
             self.study.optuna.tell(r.trial, state=TrialState.PRUNED)
         self.tracker.end_trial(r.run_id, state.name, tags, finite(metrics))
-        self.say(line(r.trial.number, r.config, state.name, result, r.trial.user_attrs.get("plan")))
+        self.say(line(r.trial.number, r.config, state.name, result, label(r.trial.user_attrs)))
         return state
 
     def _replicates(self, r: Running) -> dict[str, Any]:

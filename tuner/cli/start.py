@@ -23,6 +23,9 @@ def start(
     plan: Annotated[
         list[str] | None, typer.Option(help="Config file (of `export`) to try as a plan; repeatable.")
     ] = None,
+    warm_start: Annotated[
+        str | None, typer.Option("--from", metavar="STUDY", help="An earlier study whose best configs are tried first.")
+    ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Only queue it: workers that wait (`tuner worker`) take it.")
     ] = False,
@@ -47,6 +50,7 @@ def start(
         seed=seed,
         data=data,
         plans=plan or (),
+        warm_start=warm_start,
         device=device,
         detach=detach,
         console=out,

@@ -15,7 +15,7 @@ from tuner.report.document import Block, Code, Document, Figure, Fold, Heading, 
 from tuner.report.panel import key
 from tuner.report.study import drawings
 from tuner.study import Study, spec_dict
-from tuner.summary import epochs_run, reason, summarise, title
+from tuner.summary import epochs_run, label, reason, summarise, title
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -40,7 +40,7 @@ def report(study: Study, summary: Mapping[str, Any] | None = None) -> Document:
     view = View.of(study)
     found = dict(summary or summarise(study))
     started = [t for t in view.done + view.pruned if "config" in t.user_attrs]
-    titles = {t.number: title(t.number, t.user_attrs["config"], t.user_attrs.get("plan")) for t in started}
+    titles = {t.number: title(t.number, t.user_attrs["config"], label(t.user_attrs)) for t in started}
 
     def tip(trial: FrozenTrial) -> str:
         state = "completed" if trial.state.name == "COMPLETE" else f"stopped after {epochs_run(trial)} epochs"
