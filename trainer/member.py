@@ -1,8 +1,9 @@
-"""One member: a model, its loss and its optimiser."""
+"""One member: a model, its loss and its optimiser. :class:`trainer.stack.Stack` is the same for K members at once."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from trainer.losses import reconstruction
 from trainer.losses.contrastive import info_nce
 from trainer.losses.focal import focal
 from trainer.losses.gate import gate_regularisation
+from trainer.metrics import Steps
 from trainer.models.dropout import set_generator
 from trainer.models.gated_fusion import GatedFusion, Output
 from trainer.models.gates import DialogueGate
+from trainer.scores import Scores, evaluate
 from trainer.tensors import Batch, TensorData
 
 INIT_STREAM, ORDER_STREAM, DROPOUT_STREAM = 0, 1, 2
@@ -29,8 +32,25 @@ def stream_seed(seed: int, stream: int, noise: int = 0) -> int:
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1)
 
 
+def initial_model(data: TensorData, model: ModelConfig, seed: int) -> GatedFusion:
+    """The model as training starts from it, on the device and in the precision of the data; the same for all members
+    with this seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, INIT_STREAM))
+        made = GatedFusion(data.widths, data.n_classes, model, data.context)
+    return made.to(data.device, data.x.dtype)
+
+
+def dropout_generator(data: TensorData, seed: int, noise: int) -> torch.Generator:
+    """Where dropout masks are drawn from; every member of a population draws the same ones."""
+    return torch.Generator(data.device).manual_seed(stream_seed(seed, DROPOUT_STREAM, noise))
+
+
 class Member:
     """Trains one LossConfig. Everything random in it comes from `seed` and from streams of its own."""
+
+    idle_parts_decay = True
+    """a part that only terms of weight 0 reach has a zero gradient, so that weight decay is the same for all members"""
 
     def __init__(
         self,
@@ -43,10 +63,7 @@ class Member:
         noise: int = 0,
     ) -> None:
         self.reconstruction = reconstruction.make(config)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(stream_seed(seed, INIT_STREAM))
-            fusion = GatedFusion(data.widths, data.n_classes, model, data.context).to(data.device)
-        self._prepare(fusion, config, data, training, seed, steps_per_epoch, noise)
+        self._prepare(initial_model(data, model, seed), config, data, training, seed, steps_per_epoch, noise)
 
     def _prepare(
         self,
@@ -61,9 +78,9 @@ class Member:
     ) -> None:
         """What every model needs around it."""
         self.config, self.data, self.training, self.model = config, data, training, model
-        self.generator = torch.Generator(data.device).manual_seed(stream_seed(seed, DROPOUT_STREAM, noise))
+        self.generator = dropout_generator(data, seed, noise)
         set_generator(self.model, self.generator)
-        self.weighting = weighting.make(config, terms).to(data.device)
+        self.weighting = weighting.make(config, terms).to(data.device, data.x.dtype)
         self.class_weights = data.class_weights() if config.class_weights == "balanced" else None
         self.parameters = list(self.model.parameters())
         learned = list(self.weighting.parameters())
@@ -88,6 +105,9 @@ class Member:
             self.log.conflicts.append(self._conflict(terms, weights))
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
+        for parameter in self.parameters if self.idle_parts_decay else ():
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip_norm)
         rate = self.training.learning_rate * rate_factor(
             self.steps, self.steps_per_epoch * self.training.epochs, self.training.schedule
@@ -162,6 +182,63 @@ class Member:
         self.steps = int(state["steps"])
 
 
+class OneByOne(dict[int, Member]):
+    """Members by their position, trained one after the other within each batch."""
+
+    rows_at_once = 4096
+    """rows of a batch in evaluation"""
+
+    def step(self, batch: Batch) -> None:
+        """One step of every member on the same batch."""
+        for member in self.values():
+            member.step(batch)
+
+    def end_epoch(self) -> dict[int, Steps]:
+        """What the steps since the last call measured."""
+        found = {i: member.log.steps() for i, member in self.items()}
+        for member in self.values():
+            member.log = StepLog()
+        return found
+
+    def adapt(self, means: Mapping[int, Mapping[str, float]]) -> None:
+        """Tell each member's weighting the epoch's mean of each unweighted term."""
+        for i, member in self.items():
+            member.weighting.end_epoch(means[i])
+
+    def evaluate(self, batches: list[Batch], *, gates: bool = True) -> dict[int, Scores]:
+        """Score every member on some rows."""
+        return {i: evaluate(member.model, member.data, batches, gates=gates) for i, member in self.items()}
+
+    def test(self, i: int, state: Mapping[str, Tensor], batches: list[Batch]) -> Scores:
+        """Score a member in another state of its model on some rows."""
+        # Back and forth rather than on a copy: a model of the user's own may hold tensors that cannot be copied.
+        model = self[i].model
+        now = snapshot(model)
+        model.load_state_dict(state)
+        scores = evaluate(model, self[i].data, batches)
+        model.load_state_dict(now)
+        return scores
+
+    def snapshot(self, i: int) -> dict[str, Tensor]:
+        """A copy of a member's model."""
+        return snapshot(self[i].model)
+
+    def keep(self, positions: Collection[int]) -> None:
+        """Go on with these members only."""
+        for i in [i for i in self if i not in positions]:
+            del self[i]
+
+    def state_dict(self) -> dict[int, dict[str, Any]]:
+        """What each member needs to go on."""
+        return {i: member.state_dict() for i, member in self.items()}
+
+    def load_state_dict(self, states: Mapping[int, dict[str, Any]]) -> None:
+        """Go on from such states, with these members only."""
+        self.keep(states.keys())
+        for i, member in self.items():
+            member.load_state_dict(states[i])
+
+
 class StepLog:
     """What the steps of one epoch left behind; kept on the device until the epoch ends."""
 
@@ -181,9 +258,21 @@ class StepLog:
         rate: float,
     ) -> None:
         self.names = ["total", "norm", *terms]
-        self.rows.append(torch.stack([total.detach().float(), norm.float(), *(t.detach() for t in terms.values())]))
+        self.rows.append(torch.stack([total.detach(), norm, *(t.detach() for t in terms.values())]))
         self.weights.append({n: w.detach() if isinstance(w, Tensor) else w for n, w in weights.items()})
         self.rate = rate
+
+    def steps(self) -> Steps:
+        """The same as arrays, one value a step."""
+        table = torch.stack(self.rows).double().cpu().numpy()
+        conflicts = torch.stack(self.conflicts).double().cpu().numpy() if self.conflicts else np.zeros((0, 2))
+        weights = {name: np.array([float(step[name]) for step in self.weights]) for name in self.weights[0]}
+        return Steps(dict(zip(self.names, table.T, strict=True)), weights, conflicts, self.rate)
+
+
+def snapshot(model: nn.Module) -> dict[str, Tensor]:
+    """The model's state as it is now: the live tensors go on changing under the optimiser."""
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
 def rate_factor(step: int, total: int, schedule: str) -> float:

@@ -11,14 +11,28 @@ gate/              mean and share saturated, on the validation rows
 
 from __future__ import annotations
 
+import bisect
+import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from trainer.convergence import EXPLOSION
-from trainer.member import StepLog
 from trainer.scores import Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What the steps of one epoch measured of one member."""
+
+    columns: dict[str, np.ndarray]
+    """total, norm and each unweighted term, (steps,) each"""
+    weights: dict[str, np.ndarray]
+    """the weight in force of each term that has one, (steps,) each"""
+    conflicts: np.ndarray
+    """(m, 2): cosine and effective weight, at m of the steps"""
+    rate: float
+    """learning rate of the last step"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +48,13 @@ class EpochReport:
     """why the member cannot go on: which loss was not finite; None while all is well"""
 
 
-def step_metrics(log: StepLog, clip_norm: float) -> tuple[dict[str, float], np.ndarray]:
+def step_metrics(steps: Steps, clip_norm: float) -> tuple[dict[str, float], np.ndarray]:
     """Metrics of the training steps of one epoch, and the gradient norm of each step (steps,)."""
-    table = torch.stack(log.rows).double().cpu().numpy()
-    columns = dict(zip(log.names, table.T, strict=True))
+    columns, weights = dict(steps.columns), steps.weights
     norms = columns.pop("norm")
     total = columns.pop("total")
     if "reconstruction_global" in columns:
         columns["reconstruction"] = columns["reconstruction_global"] + columns["reconstruction_inter"]
-    weights = {
-        name: np.array([float(step[name]) for step in log.weights]) for name in (log.weights[0] if log.weights else {})
-    }
     metrics = {f"loss/{name}": float(values.mean()) for name, values in columns.items()}
     labelled = columns["classification"] != 0
     if labelled.any():
@@ -54,12 +64,10 @@ def step_metrics(log: StepLog, clip_norm: float) -> tuple[dict[str, float], np.n
     metrics |= {f"weighted/{name}": float((columns[name] * values).mean()) for name, values in weights.items()}
     metrics["weighted/total"] = float(total.mean())
     metrics |= gradient_metrics(norms, clip_norm)
-    if log.conflicts:
-        conflicts = torch.stack(log.conflicts).double().cpu().numpy()
-        for name, values in zip(("cosine", "effective_weight"), conflicts.T, strict=True):
-            if np.isfinite(values).any():
-                metrics[f"grad/{name}"] = float(np.nanmean(values))
-    metrics["learning_rate"] = log.rate
+    for name, values in zip(("cosine", "effective_weight"), steps.conflicts.T, strict=True):
+        if np.isfinite(values).any():
+            metrics[f"grad/{name}"] = float(np.nanmean(values))
+    metrics["learning_rate"] = steps.rate
     return metrics, norms
 
 
@@ -67,7 +75,7 @@ def gradient_metrics(norms: np.ndarray, clip_norm: float) -> dict[str, float]:
     """Mean, deviation, coefficient of variation, maximum, share clipped and explosions of step norms (steps,)."""
     with np.errstate(invalid="ignore"):  # a norm that is not finite is reported by `divergence`
         mean, std = float(norms.mean()), float(norms.std())
-    medians = np.array([np.median(norms[: i + 1]) for i in range(len(norms))])
+    medians = running_median(norms)
     return {
         "grad/norm_mean": mean,
         "grad/norm_std": std,
@@ -78,12 +86,22 @@ def gradient_metrics(norms: np.ndarray, clip_norm: float) -> dict[str, float]:
     }
 
 
+def running_median(values: np.ndarray) -> np.ndarray:
+    """The median of values[: i + 1] for each i; (n,) to (n,). NaN from the first NaN on."""
+    medians, ordered = np.full(len(values), math.nan), list[float]()
+    for i, value in enumerate(values.tolist()):
+        if math.isnan(value):
+            break
+        bisect.insort(ordered, value)
+        medians[i] = (ordered[i // 2] + ordered[(i + 1) // 2]) / 2
+    return medians
+
+
 def score_metrics(train: Scores, validation: Scores, label_names: tuple[str, ...]) -> dict[str, float]:
     """Yardsticks, gaps, per-class F1 and gates under their names."""
     metrics = {f"train/{name}": value for name, value in train.values.items()}
     metrics |= {f"val/{name}": value for name, value in validation.values.items()}
-    gaps = [name for name in ("cross_entropy", "mse", "weighted_f1") if name in train.values]
-    metrics |= {f"gap/{name}": train.values[name] - validation.values[name] for name in gaps}
+    metrics |= {f"gap/{n}": train.values[n] - validation.values[n] for n in ("cross_entropy", "mse", "weighted_f1")}
     metrics |= class_metrics("val_f1", validation, label_names)
     metrics |= {f"gate/{name}": value for name, value in validation.gates.items()}
     return metrics

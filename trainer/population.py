@@ -1,7 +1,7 @@
 """K members, which differ only in their loss knobs, trained side by side on the same batches.
 
-This implementation trains them one after the other within each batch. Whatever replaces it for speed keeps the same
-methods and the same numbers: a member in a population equals the member alone.
+Either one after the other within each batch, or fused into one batched model. Both have the same methods and give the
+same numbers up to rounding: a member in a population equals the member alone.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
 from trainer.config import LossConfig, ModelConfig, TrainingConfig
 from trainer.knobs import Config
-from trainer.member import ORDER_STREAM, Member, StepLog, stream_seed
-from trainer.metrics import EpochReport, class_metrics, divergence, score_metrics, step_metrics
+from trainer.member import ORDER_STREAM, Member, OneByOne, stream_seed
+from trainer.metrics import EpochReport, Steps, class_metrics, divergence, score_metrics, step_metrics
 from trainer.objective import Objective
 from trainer.own.config import OwnConfig, OwnModel
 from trainer.own.member import OwnMember
-from trainer.scores import Scores, evaluate
+from trainer.scores import Scores
+from trainer.stack import Stack
 from trainer.tensors import (
     TEST,
     TRAIN,
@@ -38,7 +39,7 @@ class Population:
 
     configs: one a member; seed: of initial weights, batch order and dropout, the same for all members
     (common random numbers); noise: another number gives another batch order and other dropout masks, with the same
-    initial weights.
+    initial weights; fused: as one batched model, which only the built-in model can be.
     """
 
     def __init__(
@@ -51,20 +52,23 @@ class Population:
         seed: int,
         noise: int = 0,
         objective: Objective | None = None,
+        fused: bool = False,
     ) -> None:
         self.data, self.model, self.training = data, model, training
         self.objective = objective or Objective()
         self.order_seed = stream_seed(seed, ORDER_STREAM, noise)
         self.batch_size = training.batch_size or default_batch_size(data.n_rows(TRAIN))
         steps = len(epoch_batches(data, self.batch_size, 0, 0))
-        self.members: dict[int, Member] = {}
-        for i, config in enumerate(configs):
-            self.members[i] = _member(config, data, model, training, seed, steps, noise)
+        self.members: OneByOne | Stack
+        if fused:
+            self.members = _stack(configs, data, model, training, seed, steps, noise)
+        else:
+            made = (_member(config, data, model, training, seed, steps, noise) for config in configs)
+            self.members = OneByOne(enumerate(made))
         self.best = {i: Best() for i in self.members}
         self.norms: dict[int, list[np.ndarray]] = {i: [] for i in self.members}
         self.epoch = 0
-        self._train_rows = evaluation_batches(data, TRAIN)
-        self._validation_rows = evaluation_batches(data, VALIDATION)
+        self._split_rows: dict[int, list[Batch]] = {}
 
     @property
     def alive(self) -> list[int]:
@@ -77,8 +81,7 @@ class Population:
 
     def step(self, batch: Batch) -> None:
         """One step of every member on the same batch."""
-        for member in self.members.values():
-            member.step(batch)
+        self.members.step(batch)
 
     def run_epoch(self, between: Callable[[], None] = lambda: None) -> list[EpochReport]:
         """Train one epoch, evaluate, and report each member; `between` is called after each step and may raise."""
@@ -90,38 +93,44 @@ class Population:
         elapsed = time.perf_counter() - started
         self.epoch += 1
         speed = len(self.members) * self.data.n_rows(TRAIN) / elapsed
-        return [self._report(i, member, speed) for i, member in self.members.items()]
+        return self._reports(self.members.end_epoch(), speed)
 
-    def _report(self, i: int, member: Member, speed: float) -> EpochReport:
-        metrics, norms = step_metrics(member.log, self.training.clip_norm)
-        member.log = StepLog()
-        self.norms[i].append(norms)
-        means = {name.removeprefix("loss/"): value for name, value in metrics.items() if name.startswith("loss/")}
-        member.weighting.end_epoch(means)
-        train = evaluate(member.model, self.data, self._train_rows)
-        validation = evaluate(member.model, self.data, self._validation_rows)
+    def _reports(self, epoch: dict[int, Steps], speed: float) -> list[EpochReport]:
+        found: dict[int, dict[str, float]] = {}
+        means: dict[int, dict[str, float]] = {}
+        for i, steps in epoch.items():
+            found[i], norms = step_metrics(steps, self.training.clip_norm)
+            self.norms[i].append(norms)
+            means[i] = {n.removeprefix("loss/"): value for n, value in found[i].items() if n.startswith("loss/")}
+        self.members.adapt(means)
+        train = self.members.evaluate(self._rows(TRAIN), gates=False)
+        validation = self.members.evaluate(self._rows(VALIDATION))
+        return [self._report(i, found[i], train[i], validation[i], speed) for i in found]
+
+    def _report(
+        self, i: int, metrics: dict[str, float], train: Scores, validation: Scores, speed: float
+    ) -> EpochReport:
         metrics |= score_metrics(train, validation, self.data.label_names)
         metrics["samples_per_second"] = speed
         diverged = divergence(metrics)
         value = self.objective.of(metrics)
         best = self.best[i]
         if diverged is None and (best.epoch == 0 or self.objective.better(value, best.value)):
-            self.best[i] = Best(self.epoch, value, snapshot(member.model))
+            self.best[i] = Best(self.epoch, value, self.members.snapshot(i))
         return EpochReport(i, self.epoch, metrics, diverged)
+
+    def _rows(self, split: int) -> list[Batch]:
+        if split not in self._split_rows:
+            self._split_rows[split] = evaluation_batches(self.data, split, self.members.rows_at_once)
+        return self._split_rows[split]
 
     def keep(self, positions: Collection[int]) -> None:
         """Go on with these members only; the others change nothing for them."""
-        for i in [i for i in self.members if i not in positions]:
-            del self.members[i]
+        self.members.keep(positions)
 
     def test(self, i: int) -> dict[str, float]:
         """Test scores of a living member at its best epoch on validation: test/<yardstick>, test_f1/<class>."""
-        # Back and forth rather than on a copy: a model of the user's own may hold tensors that cannot be copied.
-        model = self.members[i].model
-        now = snapshot(model)
-        model.load_state_dict(self.best[i].state)
-        scores: Scores = evaluate(model, self.data, evaluation_batches(self.data, TEST))
-        model.load_state_dict(now)
+        scores = self.members.test(i, self.best[i].state, self._rows(TEST))
         named = {f"test/{name}": value for name, value in scores.values.items()}
         return named | class_metrics("test_f1", scores, self.data.label_names)
 
@@ -129,7 +138,7 @@ class Population:
         """All that is needed to go on exactly here; tensors, lists and plain numbers only."""
         return {
             "epoch": self.epoch,
-            "members": {i: member.state_dict() for i, member in self.members.items()},
+            "members": self.members.state_dict(),
             "best": {i: {"epoch": b.epoch, "value": b.value, "state": b.state} for i, b in self.best.items()},
             "norms": {i: [norms.tolist() for norms in self.norms[i]] for i in self.norms},
         }
@@ -137,9 +146,7 @@ class Population:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a `state_dict` of a population with the same configs, data, settings and seed."""
         self.epoch = int(state["epoch"])
-        self.keep(state["members"].keys())
-        for i, member in self.members.items():
-            member.load_state_dict(state["members"][i])
+        self.members.load_state_dict(state["members"])
         self.best = {i: Best(**best) for i, best in state["best"].items()}
         self.norms = {i: [np.array(norms) for norms in rows] for i, rows in state["norms"].items()}
 
@@ -161,9 +168,22 @@ def _member(
     return Member(config, data, model, training, seed, steps, noise)
 
 
-def snapshot(model: nn.Module) -> dict[str, Tensor]:
-    """The model's state as it is now: the live tensors go on changing under the optimiser."""
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+def _stack(
+    configs: Sequence[Config],
+    data: TensorData,
+    model: ModelConfig | OwnModel,
+    training: TrainingConfig,
+    seed: int,
+    steps: int,
+    noise: int,
+) -> Stack:
+    """All members as one."""
+    assert isinstance(model, ModelConfig)
+    known: dict[int, LossConfig] = {}
+    for i, config in enumerate(configs):
+        assert isinstance(config, LossConfig)
+        known[i] = config
+    return Stack(known, data, model, training, seed, steps, noise)
 
 
 class Best:

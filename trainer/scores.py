@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trainer.losses._precision import full
 from trainer.tensors import Batch, TensorData
 
 
 class Prediction(Protocol):
-    """What a model says of n rows."""
+    """What a model says of n rows; what K models say at once is (K, features, n) throughout."""
 
     @property
     def logits(self) -> Tensor:
@@ -26,6 +28,20 @@ class Prediction(Protocol):
     @property
     def gates(self) -> dict[str, Tensor]:
         """(n, H) each, in [0, 1]"""
+
+
+@dataclass(frozen=True, slots=True)
+class _AsStack:
+    """One model's prediction as that of K = 1 models."""
+
+    logits: Tensor
+    reconstructions: tuple[Tensor, ...]
+    gates: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, one: Prediction) -> _AsStack:
+        gates = {name: gate.T[None] for name, gate in one.gates.items()}
+        return cls(one.logits.T[None], tuple(r.T[None] for r in one.reconstructions), gates)
 
 
 SATURATED_BELOW, SATURATED_ABOVE = 0.05, 0.95
@@ -43,42 +59,62 @@ class Scores:
     """<gate>_mean and <gate>_saturated"""
 
 
-@torch.no_grad()
-def evaluate(model: nn.Module, data: TensorData, batches: list[Batch]) -> Scores:
-    """Score a model whose output is a :class:`Prediction` on some rows.
+def evaluate(model: nn.Module, data: TensorData, batches: list[Batch], *, gates: bool = True) -> Scores:
+    """Score a model whose output is a :class:`Prediction` on some rows; gates: whether to measure these too.
 
     Rows without a label count in the reconstruction measures only.
     """
     model.eval()
-    entropy = data.x.new_zeros(())
-    errors = data.x.new_zeros(2)
-    confusion = torch.zeros(data.n_classes**2, dtype=torch.int64, device=data.device)
-    gates: dict[str, Tensor] = {}
+    return score(lambda x, lengths: _AsStack.of(model(x, lengths)), data, batches, gates=gates)[0]
+
+
+@torch.no_grad()
+def score(
+    models: Callable[[Tensor, Tensor], Prediction], data: TensorData, batches: list[Batch], *, gates: bool = True
+) -> list[Scores]:
+    """Score K models at once, which are in evaluation mode; one Scores each."""
+    c = data.n_classes
+    sums: dict[str, Tensor] = {}
+    confusion: Tensor | None = None
     rows = 0
     for batch in batches:
         x, labels = data.x[batch.rows], data.labels[batch.rows]
-        out: Prediction = model(x, batch.lengths)
+        out = models(x, batch.lengths)
         rows += len(x)
-        for reconstruction in out.reconstructions:
-            residual = (reconstruction - x).float()
-            sums = torch.stack([residual.square().mean(1).sum(), residual.abs().mean(1).sum()])
-            errors += sums / len(out.reconstructions)
-        for name, gate in out.gates.items():
-            saturated = ((gate < SATURATED_BELOW) | (gate > SATURATED_ABOVE)).float()
-            sums = torch.stack([gate.float().mean(1).sum(), saturated.mean(1).sum()])
-            gates[name] = gates[name] + sums if name in gates else sums
+        found = _sums(out, x, gates)
         known = labels >= 0
-        logits, truth = out.logits[known].float(), labels[known]
-        entropy += F.cross_entropy(logits, truth, reduction="sum")
-        confusion += torch.bincount(truth * data.n_classes + logits.argmax(1), minlength=data.n_classes**2)
-    matrix = confusion.reshape(data.n_classes, data.n_classes).double().cpu()
-    summary, class_f1 = classification_scores(matrix)
-    values = {"cross_entropy": float(entropy) / max(1.0, float(matrix.sum())), **summary}
-    if out.reconstructions:
-        values |= dict(zip(("mse", "mae"), (errors / rows).tolist(), strict=True))
-    means = {name: (sums / rows).tolist() for name, sums in gates.items()}
-    stats = {f"{n}_mean": m[0] for n, m in means.items()} | {f"{n}_saturated": m[1] for n, m in means.items()}
-    return Scores(values, class_f1, stats)
+        truth, logits = labels[known], full(out.logits)[:, :, known]
+        k = len(logits)
+        found["cross_entropy"] = -F.log_softmax(logits, dim=1).gather(1, truth.expand(k, 1, -1)).sum((1, 2))
+        cell = torch.arange(k, device=data.device)[:, None] * c * c + truth * c + logits.argmax(1)
+        counts = torch.bincount(cell.flatten(), minlength=k * c * c)
+        confusion = counts if confusion is None else confusion + counts
+        sums = {name: sums[name] + value if sums else value for name, value in found.items()}
+    assert confusion is not None
+    table = {name: value.tolist() for name, value in sums.items()}
+    entropies = table.pop("cross_entropy")
+    found_scores = []
+    for k, matrix in enumerate(confusion.reshape(-1, c, c).double().cpu()):
+        summary, class_f1 = classification_scores(matrix)
+        values = {"cross_entropy": entropies[k] / max(1.0, float(matrix.sum()))}
+        means = {name: column[k] / rows for name, column in table.items()}
+        values |= {name: means.pop(name) for name in ("mse", "mae") if name in means}
+        found_scores.append(Scores(values | summary, class_f1, means))
+    return found_scores
+
+
+def _sums(out: Prediction, x: Tensor, gates: bool) -> dict[str, Tensor]:
+    """Sums over the rows (K,): of the errors, each a mean over features and reconstructions, and of the gates."""
+    sums: dict[str, Tensor] = {}
+    residuals = [full(reconstruction - x.T) for reconstruction in out.reconstructions]
+    if residuals:
+        sums["mse"] = torch.stack([r.square().mean(1).sum(1) for r in residuals]).mean(0)
+        sums["mae"] = torch.stack([r.abs().mean(1).sum(1) for r in residuals]).mean(0)
+    for name, gate in out.gates.items() if gates else ():
+        saturated = (gate < SATURATED_BELOW) | (gate > SATURATED_ABOVE)
+        sums[f"{name}_mean"] = full(gate).mean(1).sum(1)
+        sums[f"{name}_saturated"] = saturated.float().mean(1).sum(1)
+    return sums
 
 
 def classification_scores(confusion: Tensor) -> tuple[dict[str, float], list[float]]:

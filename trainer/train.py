@@ -75,6 +75,7 @@ def train(
     seed: int,
     noise: int = 0,
     objective: Objective | None = None,
+    fused: bool = False,
     report: Receiver = lambda reports: (),
     resume: Sequence[Mapping[str, Any]] = (),
     save: Saver = lambda states: None,
@@ -82,14 +83,14 @@ def train(
 ) -> list[Result]:
     """Train one member a config, side by side; one Result each, in the order of `configs`.
 
-    `seed` and `noise` as in :class:`Population`. `report` is called once an epoch with the reports of all living
-    members and says whom to stop. A member whose losses are not finite is stopped here; the others go on.
+    `seed`, `noise` and `fused` as in :class:`Population`. `report` is called once an epoch with the reports of all
+    living members and says whom to stop. A member whose losses are not finite is stopped here; the others go on.
 
     After an epoch has been judged, `save` may write where the members stand; the same call with these states as
     `resume` goes on from there, bit for bit on a CPU. `between` is called between steps. All three may raise.
     """
     objective = objective or Objective()
-    population = Population(configs, data, model, training, seed=seed, noise=noise, objective=objective)
+    population = Population(configs, data, model, training, seed=seed, noise=noise, objective=objective, fused=fused)
     results = [Result(config) for config in configs]
     if resume:
         restore(population, results, resume)

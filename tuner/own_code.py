@@ -85,7 +85,6 @@ def _try(raw: dict[str, Any]) -> str | None:
 
     from trainer.errors import UserCodeError
     from trainer.population import Population
-    from trainer.scores import evaluate
     from trainer.tensors import VALIDATION, evaluation_batches, to_tensors
     from tuner.study import load_data
     from tuner.study_file import parse
@@ -96,8 +95,7 @@ def _try(raw: dict[str, Any]) -> str | None:
         data = to_tensors(load_data(spec), spec.model)
         population = Population([spec.named()["baseline"]], data, spec.model, spec.training, seed=spec.seed)
         population.step(population.batches()[0])
-        (member,) = population.members.values()
-        scores = evaluate(member.model, data, evaluation_batches(data, VALIDATION))
+        scores = population.members.evaluate(evaluation_batches(data, VALIDATION))[0]
         spec.goal.of({f"val/{name}": value for name, value in scores.values.items()})
     except (InputError, UserCodeError) as error:
         return str(error)

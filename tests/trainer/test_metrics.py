@@ -30,7 +30,7 @@ def test_step_metrics_are_means_over_the_steps():
         weights = {"classification": 1.0, "reconstruction": weight}
         log.add(torch.tensor(total), torch.tensor(1.0), {n: torch.tensor(t) for n, t in terms.items()}, weights, 0.01)
     log.conflicts = [torch.tensor([0.5, math.nan]), torch.tensor([math.nan, math.nan])]
-    metrics, norms = step_metrics(log, 5.0)
+    metrics, norms = step_metrics(log.steps(), 5.0)
     expected = {
         "loss/classification": 4.0,
         "loss/reconstruction_global": 1.0,

@@ -1,4 +1,7 @@
-"""What everything above the trainer rests on: members do not influence each other, and resume exactly."""
+"""What everything above the trainer rests on: members do not influence each other, and resume exactly.
+
+Every test runs with members one by one and fused.
+"""
 
 import io
 import math
@@ -11,6 +14,7 @@ from trainer.config import LossConfig, TrainingConfig
 from trainer.objective import Objective
 from trainer.population import Population
 from trainer.registry import names
+from trainer.stack import Stack
 from trainer.train import train
 
 MIXED = [
@@ -35,13 +39,18 @@ def assert_same(a, b):
     assert all(torch.equal(a.model[name], b.model[name]) for name in a.model.keys() | b.model.keys())
 
 
+@pytest.fixture(params=[False, True], ids=["one by one", "fused"])
+def fused(request):
+    return request.param
+
+
 @pytest.fixture
-def run(tensors, small, short):
+def run(tensors, small, short, fused):
     """Trains configs on the small data; keyword arguments go to `train`."""
     data = tensors()
 
     def go(configs, training=short, seed=0, data=data, **kwargs):
-        return train(configs, data, small, training, seed=seed, **kwargs)
+        return train(configs, data, small, training, seed=seed, fused=fused, **kwargs)
 
     return go
 
@@ -93,7 +102,9 @@ def test_a_member_that_diverges_later_keeps_its_best_epoch(tensors, small, short
         step(population, batch)
         if population.epoch == 2:
             with torch.no_grad():
-                population.members[1].parameters[0].fill_(math.nan)
+                whose = population.members
+                first = whose.rows[whose.row(1)] if isinstance(whose, Stack) else whose[1].parameters[0]
+                first.fill_(math.nan)
 
     healthy = run(MIXED[:3])
     monkeypatch.setattr(Population, "step", poison)
@@ -136,13 +147,13 @@ def to_file_and_back(state):
 
 
 @pytest.mark.parametrize("weighting", names("trainer.weighting"))
-def test_resumes_to_the_bit(tensors, small, weighting):
+def test_resumes_to_the_bit(tensors, small, weighting, fused):
     data = tensors(dialogue=np.arange(120) // 5, labels=0.6)
     training = TrainingConfig(epochs=6, batch_size=24, conflict_every=2)
     configs = [LossConfig(), LossConfig(weighting=weighting, contrastive_weight=0.1), LossConfig(gate_reg_weight=0.0)]
 
     def population():
-        return Population(configs, data, small, training, seed=4)
+        return Population(configs, data, small, training, seed=4, fused=fused)
 
     straight = population()
     for _ in range(3):
@@ -168,31 +179,30 @@ def test_resumes_to_the_bit(tensors, small, weighting):
         assert len(straight.norms[i]) == 6
 
 
-def test_a_huge_gradient_of_one_member_changes_no_step_of_another(tensors, small, short):
+def test_a_huge_gradient_of_one_member_changes_no_step_of_another(tensors, small, short, fused):
     data = tensors()
     populations = [
-        Population([LossConfig(), LossConfig(encoder_loss_weight=w)], data, small, short, seed=0) for w in (0.1, 1e8)
+        Population([LossConfig(), LossConfig(encoder_loss_weight=w)], data, small, short, seed=0, fused=fused)
+        for w in (0.1, 1e8)
     ]
     for population in populations:
         for batch in population.batches():
             population.step(batch)
-    first, second = (
-        [{n: t.clone() for n, t in p.members[i].model.state_dict().items()} for p in populations] for i in (0, 1)
-    )
+    first, second = ([p.members.snapshot(i) for p in populations] for i in (0, 1))
     assert all(torch.equal(first[0][name], first[1][name]) for name in first[0])
     assert any(not torch.equal(second[0][name], second[1][name]) for name in second[0])
 
 
-def test_members_start_from_the_same_weights(tensors, small, short):
-    population = Population(MIXED, tensors(), small, short, seed=3)
-    states = [member.model.state_dict() for member in population.members.values()]
+def test_members_start_from_the_same_weights(tensors, small, short, fused):
+    population = Population(MIXED, tensors(), small, short, seed=3, fused=fused)
+    states = [population.members.snapshot(i) for i in population.alive]
     assert all(torch.equal(states[0][name], state[name]) for state in states[1:] for name in state)
-    other = Population(MIXED[:1], tensors(), small, short, seed=4).members[0].model.state_dict()
+    other = Population(MIXED[:1], tensors(), small, short, seed=4, fused=fused).members.snapshot(0)
     assert not torch.equal(states[0]["classify_out.weight"], other["classify_out.weight"])
 
 
-def test_each_epoch_has_its_own_order(tensors, small, short):
-    population = Population(MIXED[:1], tensors(), small, short, seed=3)
+def test_each_epoch_has_its_own_order(tensors, small, short, fused):
+    population = Population(MIXED[:1], tensors(), small, short, seed=3, fused=fused)
     orders = []
     for _ in range(3):
         orders.append(tuple(torch.cat([batch.rows for batch in population.batches()]).tolist()))

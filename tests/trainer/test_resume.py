@@ -31,8 +31,8 @@ def to_file_and_back(states):
     return torch.load(file, weights_only=True)
 
 
-@pytest.fixture
-def whole(tensors, small):
+@pytest.fixture(params=[False, True], ids=["one by one", "fused"])
+def whole(tensors, small, request):
     """Trains to the end, stopping member 1 after epoch 3; `cut` ends it after that epoch and returns the states."""
 
     def run(cut=0, resume=(), configs=CONFIGS, stop=1):
@@ -47,7 +47,7 @@ def whole(tensors, small):
             reported.append(reports)
             return [stop] if reports[0].epoch == 3 else []
 
-        options = {"seed": 3, "report": report, "save": save, "resume": resume}
+        options = {"seed": 3, "report": report, "save": save, "resume": resume, "fused": request.param}
         if cut:
             with pytest.raises(Cut):
                 train(configs, tensors(), small, LONG, **options)

@@ -96,7 +96,7 @@ def follow(config, member, epochs=4):
                     loss.backward(retain_graph=True)
                     optimiser.step()
             member.log.add(ours, torch.tensor(0.0), parts, weights, 0.0)
-        metrics, _ = step_metrics(member.log, 5.0)
+        metrics, _ = step_metrics(member.log.steps(), 5.0)
         member.log = type(member.log)()
         member.weighting.end_epoch({n.removeprefix("loss/"): v for n, v in metrics.items() if n.startswith("loss/")})
         if config.weighting == "dwa":

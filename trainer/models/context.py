@@ -1,4 +1,7 @@
-"""Context encoders over a dialogue. Shapes: S dialogues, L longest, F features; n = all rows of all dialogues."""
+"""Context encoders over a dialogue. Shapes: S dialogues, L longest, F features; n rows of all dialogues; K members.
+
+`stacked` is `forward` for K members at once, with their parameters in `w`: u and the result (K, n, F).
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,11 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from trainer.models.dropout import Dropout
+from trainer.models.recurrence import Recurrence, packing
+from trainer.stacked import Weights, affine, layer_norm, linear
 
 
 class NoContext(nn.Module):
@@ -18,6 +24,9 @@ class NoContext(nn.Module):
 
     def forward(self, u: Tensor, lengths: Tensor) -> Tensor:
         """u (n, F), lengths (S,) on the CPU; returns (n, F)."""
+        return u
+
+    def stacked(self, w: Weights, u: Tensor, lengths: Tensor) -> Tensor:
         return u
 
 
@@ -40,6 +49,28 @@ class GRUContext(nn.Module):
         told: Tensor = self.norm(u + self.mix(self.dropout(out[mask])))
         return told
 
+    def stacked(self, w: Weights, u: Tensor, lengths: Tensor) -> Tensor:
+        """Both directions of all members are one recurrence over 2K; no padding is computed."""
+        members = len(u)
+        *orders, sizes = packing(lengths.numpy())
+        forwards, backwards = (torch.from_numpy(order).to(u.device) for order in orders)
+        out = u
+        for layer in range(self.gru.num_layers):
+            of = [f"gru.{{}}_l{layer}", f"gru.{{}}_l{layer}_reverse"]
+            weight_ih, bias_ih, weight_hh, bias_hh = (
+                torch.cat([w[name.format(what)] for name in of])
+                for what in ("weight_ih", "bias_ih", "weight_hh", "bias_hh")
+            )
+            read = torch.cat([out.index_select(1, forwards), out.index_select(1, backwards)])  # (2K, n, F)
+            x = affine(weight_ih, bias_ih, read.transpose(1, 2))
+            told: Tensor = Recurrence.apply(x, weight_hh, bias_hh, sizes).transpose(1, 2)  # type: ignore[no-untyped-call]
+            ahead, behind = told[:members], told[members:]
+            out = torch.cat(
+                [ahead.index_select(1, forwards.argsort()), behind.index_select(1, backwards.argsort())], dim=2
+            )
+        mixed = linear(w.of("mix"), self.dropout(out).transpose(1, 2)).transpose(1, 2)
+        return layer_norm(w.of("norm"), u + mixed)
+
 
 class TransformerContext(nn.Module):
     """A masked transformer encoder with sinusoidal positions over each dialogue."""
@@ -60,8 +91,33 @@ class TransformerContext(nn.Module):
         told: Tensor = self.norm(u + self.dropout(out[mask]))
         return told
 
+    def stacked(self, w: Weights, u: Tensor, lengths: Tensor) -> Tensor:
+        members, _, width = u.shape
+        longest = int(lengths.max())
+        mask = torch.arange(longest) < lengths[:, None]
+        where = mask.flatten().nonzero().squeeze(1).to(u.device)
+        x = u.new_zeros(members, mask.numel(), width).index_copy(1, where, u)
+        x = (x.unflatten(1, mask.shape) + positions(longest, width, u)).flatten(1, 2)
+        for i in range(len(self.encoder.layers)):
+            x = self._layer(w.of(f"encoder.layers.{i}"), x, mask.to(u.device))
+        return layer_norm(w.of("norm"), u + self.dropout(x.index_select(1, where)))
 
-ENCODERS: dict[str, type[nn.Module]] = {
+    def _layer(self, w: Weights, x: Tensor, mask: Tensor) -> Tensor:
+        """`nn.TransformerEncoderLayer` with norm_first, of K members; x (K, S L, F), mask (S, L) of real rows."""
+        attention, heads = w.of("self_attn"), self.encoder.layers[0].self_attn.num_heads
+        normed = layer_norm(w.of("norm1"), x).transpose(1, 2)
+        qkv = affine(attention["in_proj_weight"], attention["in_proj_bias"], normed)
+        # (K, 3F, S L) to three of (K, S, heads, L, F / heads)
+        parts = qkv.unflatten(2, mask.shape).unflatten(1, (3, heads, -1)).permute(1, 0, 4, 2, 5, 3)
+        query, key, value = parts.unbind()
+        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
+        seen = seen.permute(0, 2, 4, 1, 3).flatten(3).flatten(1, 2)  # (K, heads F/heads, S L)
+        x = x + linear(attention.of("out_proj"), seen).transpose(1, 2)
+        inner = torch.relu(linear(w.of("linear1"), layer_norm(w.of("norm2"), x).transpose(1, 2)))
+        return x + linear(w.of("linear2"), inner).transpose(1, 2)
+
+
+ENCODERS: dict[str, type[NoContext] | type[GRUContext] | type[TransformerContext]] = {
     "none": NoContext,
     "gru": GRUContext,
     "transformer": TransformerContext,

@@ -19,11 +19,15 @@ class Dropout(nn.Module):
         self.generator: torch.Generator | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same shape as x; the identity in evaluation mode."""
+        """x (n, F) or of K members (K, n, F), which share one mask; the identity in evaluation mode."""
         if not self.training or self.p == 0.0:
             return x
-        mask = torch.empty_like(x).bernoulli_(1.0 - self.p, generator=self.generator)
+        mask = x.new_empty(x.shape[-2:]).bernoulli_(1.0 - self.p, generator=self.generator)
         return x * mask.div_(1.0 - self.p)
+
+    def stacked(self, x: Tensor) -> Tensor:
+        """The same for x (K, F, n)."""
+        return self.forward(x.transpose(-1, -2)).transpose(-1, -2)
 
 
 def set_generator(model: nn.Module, generator: torch.Generator) -> None:

@@ -1,10 +1,15 @@
-"""The two gates of the fusion auto-encoder. Shapes: n rows, D input features, H hidden."""
+"""The two gates of the fusion auto-encoder. Shapes: n rows, D input features, H hidden, K members.
+
+`stacked` is `forward` for K members at once, with their parameters in `w`: the same formula, features before rows.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from trainer.stacked import Weights, linear
 
 
 def gate_layer(width_in: int, width_out: int) -> nn.Linear:
@@ -33,6 +38,12 @@ class UtteranceGate(nn.Module):
         z = gate * torch.relu(self.encode_out(torch.tanh(self.encode_in(x))))
         return z, gate
 
+    def stacked(self, w: Weights, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x (D, n), shared; z and gate (K, H, n)."""
+        gate = hardtanh01(linear(w.of("gate"), x))
+        z = gate * torch.relu(linear(w.of("encode_out"), torch.tanh(linear(w.of("encode_in"), x))))
+        return z, gate
+
 
 class DialogueGate(nn.Module):
     """Mixes z (n, H) with a learned context c (H,): `temporal * (forget * c + input * z)`.
@@ -52,4 +63,12 @@ class DialogueGate(nn.Module):
         both = torch.cat([z, self.context.to(z.dtype).expand_as(z)], dim=-1)
         temporal, forget, inward = hardtanh01(self.gates(both)).chunk(3, dim=-1)
         mixed = temporal * (forget * self.context + inward * z)
+        return mixed, dict(zip(self.NAMES, (temporal, forget, inward), strict=True))
+
+    def stacked(self, w: Weights, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """z (K, H, n); the mixture and the gates (K, H, n)."""
+        context = w["context"].unsqueeze(2)
+        both = torch.cat([z, context.to(z.dtype).expand_as(z)], dim=1)
+        temporal, forget, inward = hardtanh01(linear(w.of("gates"), both)).chunk(3, dim=1)
+        mixed = temporal * (forget * context + inward * z)
         return mixed, dict(zip(self.NAMES, (temporal, forget, inward), strict=True))

@@ -1,10 +1,13 @@
-"""The inter-modal branch: views attend to each other. Shapes: n rows, M views, P view width, H hidden."""
+"""The inter-modal branch: views attend to each other. Shapes: n rows, M views, P view width, H hidden,
+K members. `stacked` is `forward` for K members at once."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from trainer.stacked import Weights, layer_norm, linear
 
 
 class InterModal(nn.Module):
@@ -31,3 +34,16 @@ class InterModal(nn.Module):
         tokens = self.norm(tokens + F.softmax(scores, dim=-1) @ value)
         z = torch.relu(self.compress(tokens.flatten(1)))
         return z, self.reconstruct(z)
+
+    def stacked(self, w: Weights, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x (D, n), shared; z_inter (K, H, n) and the reconstruction (K, D, n)."""
+        views = x.split(self.widths)
+        projected = [linear(w.of(f"project.{i}"), view) for i, view in enumerate(views)]
+        tokens = torch.stack(projected, dim=2)  # (K, P, M, n)
+        query, key, value = linear(w.of("attend"), tokens.flatten(2)).unflatten(2, tokens.shape[2:]).chunk(3, dim=1)
+        # Rows last, so that sums over the few views and features run along whole vectors of rows. (K, M, M, n)
+        scores = (query.unsqueeze(3) * key.unsqueeze(2)).sum(1) * query.shape[1] ** -0.5
+        seen = (F.softmax(scores, dim=2).unsqueeze(1) * value.unsqueeze(2)).sum(3)
+        tokens = layer_norm(w.of("norm"), (tokens + seen).permute(0, 3, 2, 1))  # (K, n, M, P)
+        z = torch.relu(linear(w.of("compress"), tokens.flatten(2).transpose(1, 2)))
+        return z, linear(w.of("reconstruct"), z)

@@ -109,6 +109,8 @@ class Adapter(nn.Module):
 class OwnMember(Member):
     """Trains one OwnConfig: classification of the logits, by us, plus the model's own terms, each with its weight."""
 
+    idle_parts_decay = False  # the model may have frozen parts
+
     def __init__(
         self,
         config: OwnConfig,

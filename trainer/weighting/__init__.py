@@ -6,14 +6,13 @@ A strategy turns the unweighted terms of one step into the total loss. Each file
 
 from __future__ import annotations
 
-from trainer.config import LossConfig
 from trainer.registry import load
-from trainer.weighting._base import Terms, Weighting
+from trainer.weighting._base import Knobs, Terms, Weighting, built_in
 
-__all__ = ["Terms", "Weighting", "make"]
+__all__ = ["Terms", "Weighting", "built_in", "make"]
 
 
-def make(config: LossConfig, terms: Terms | None = None) -> Weighting:
+def make(config: Knobs, terms: Terms | None = None) -> Weighting:
     """The strategy that `config.weighting` names, over the built-in model's terms or over others."""
     strategy: Weighting = load(__name__, config.weighting, "weighting").Strategy(config, terms)
     return strategy

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from trainer.config import LossConfig
-from trainer.weighting._base import Terms, Weighting
+from trainer.weighting._base import Knobs, Terms, Weighting
 
 
 class Strategy(Weighting):
@@ -20,21 +19,24 @@ class Strategy(Weighting):
 
     history: Tensor
 
-    def __init__(self, config: LossConfig, terms: Terms | None = None) -> None:
+    def __init__(self, config: Knobs, terms: Terms | None = None) -> None:
         super().__init__(config, terms)
-        self.register_buffer("history", torch.full((2, len(self.balanced)), float("nan"), dtype=torch.float64))
+        self.register_buffer(
+            "history", torch.full((2, len(self.balanced), *self.shape), float("nan"), dtype=torch.float64)
+        )
 
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
         tasks = self.tasks(terms)
         index = [self.balanced.index(name) for name in tasks]
         older, newer = self.history[:, index]
-        factor = torch.ones_like(newer)
-        if not (older.isnan().any() or newer.isnan().any()):
-            ratio = newer / older.clamp(min=1e-12)
-            factor = len(tasks) * torch.softmax(ratio / self.config.dwa_temperature, dim=0)
+        has = self.allowed[index]
+        ratio = torch.where(has, newer / older.clamp(min=1e-12), -torch.inf)
+        factor = has.sum(0) * torch.softmax(ratio / self.config.dwa_temperature, dim=0)
+        factor = torch.where(ratio.isnan().any(0), 1.0, factor)
         scale = dict(zip(tasks, factor.to(terms[tasks[0]].dtype), strict=True))
         return {name: self.base[name] * scale.get(name, 1.0) for name in self.active(terms)}
 
-    def end_epoch(self, means: Mapping[str, float]) -> None:
-        newest = torch.tensor([means.get(name, float("nan")) for name in self.balanced]).to(self.history)
-        self.history = torch.stack([self.history[1], newest])
+    def end_epoch(self, means: Mapping[str, float | Tensor]) -> None:
+        missing, like = torch.full(self.shape, float("nan")), self.history
+        newest = [torch.as_tensor(means.get(n, missing), dtype=like.dtype, device=like.device) for n in self.balanced]
+        self.history = torch.stack([self.history[1], torch.stack(newest)])

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from trainer.config import LossConfig
-from trainer.weighting._base import Terms, Weighting
+from trainer.weighting._base import Knobs, Terms, Weighting
 
 
 class Strategy(Weighting):
@@ -21,9 +20,9 @@ class Strategy(Weighting):
 
     means: Tensor
 
-    def __init__(self, config: LossConfig, terms: Terms | None = None) -> None:
+    def __init__(self, config: Knobs, terms: Terms | None = None) -> None:
         super().__init__(config, terms)
-        self.register_buffer("means", torch.full((len(self.balanced),), float("nan")))
+        self.register_buffer("means", torch.full((len(self.balanced), *self.shape), float("nan")))
 
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
         tasks = self.tasks(terms)
@@ -33,7 +32,7 @@ class Strategy(Weighting):
         momentum = self.config.ema_momentum
         mean = torch.where(old.isnan(), now, momentum * old + (1 - momentum) * now)
         # Exactly 0 is what a batch without labels gives: it says nothing about the term.
-        mean = torch.where(now == 0, old, mean)
+        mean = torch.where((now == 0) | ~self.allowed[index], old, mean)
         if self.training:
             self.means[index] = mean
         reach = self.config.ema_range

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from trainer.config import LossConfig
-from trainer.weighting._base import Terms, Weighting
+from trainer.weighting._base import Knobs, Terms, Weighting
 
 
 class Strategy(Weighting):
@@ -18,9 +17,9 @@ class Strategy(Weighting):
     `exp(s) = L`, whatever the configured weight: that only sets where the balance starts.
     """
 
-    def __init__(self, config: LossConfig, terms: Terms | None = None) -> None:
+    def __init__(self, config: Knobs, terms: Terms | None = None) -> None:
         super().__init__(config, terms)
-        self.log_variance = nn.Parameter(torch.zeros(len(self.balanced)))
+        self.log_variance = nn.Parameter(torch.zeros(len(self.balanced), *self.shape))
 
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
         precision = 0.5 * torch.exp(-self.log_variance)
@@ -30,4 +29,5 @@ class Strategy(Weighting):
         }
 
     def penalty(self, terms: Mapping[str, Tensor]) -> Tensor | None:
-        return 0.5 * self.log_variance[[self.balanced.index(name) for name in self.tasks(terms)]].sum()
+        index = [self.balanced.index(name) for name in self.tasks(terms)]
+        return 0.5 * (self.log_variance[index] * self.allowed[index]).sum(0)

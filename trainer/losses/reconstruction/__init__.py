@@ -1,4 +1,8 @@
-"""Reconstruction losses, one file each, found by name: `loss(residual, config)`, elementwise from (n, D) to (n, D)."""
+"""Reconstruction losses, one file each, found by name: `loss(residual, config)`, elementwise, of any shape.
+
+`config` holds the knobs of one member, or those of K members as tensors (K, 1, 1) beside residuals (K, D, n): a loss
+is a formula that takes both, without branching on a knob's value.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,21 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from trainer.losses._precision import full
 from trainer.registry import load
 
 if TYPE_CHECKING:
     from trainer.config import LossConfig
+    from trainer.stacked import StackedConfig
 
 
-def make(config: LossConfig) -> Callable[[Tensor], Tensor]:
-    """The configured loss as a function from residual = reconstruction - input (n, D) to its mean, a scalar."""
+def make(config: LossConfig | StackedConfig) -> Callable[[Tensor], Tensor]:
+    """The configured loss as a function from residual = reconstruction - input to its mean over the last two
+    dimensions: (n, D) to a scalar, or (K, D, n) to (K,)."""
     elementwise = load(__name__, config.reconstruction_loss, "reconstruction_loss").loss
 
     def reconstruction(residual: Tensor) -> Tensor:
-        mean: Tensor = elementwise(residual.float(), config).mean()
+        mean: Tensor = elementwise(full(residual), config).mean((-2, -1))
         return mean
 
     return reconstruction

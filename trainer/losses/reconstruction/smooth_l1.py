@@ -12,6 +12,6 @@ def loss(residual: Tensor, config: LossConfig) -> Tensor:
     For small residuals and beta = 1 this is half of the squared error: a switch from mse alone halves the
     effective weight of the term.
     """
-    return F.smooth_l1_loss(
-        residual, residual.new_zeros(()).expand_as(residual), reduction="none", beta=config.smooth_l1_beta
-    )
+    beta = config.smooth_l1_beta
+    scaled = residual / beta
+    return beta * F.smooth_l1_loss(scaled, scaled.new_zeros(()).expand_as(scaled), reduction="none")

@@ -1,0 +1,80 @@
+"""The recurrence of B GRUs side by side over packed sequences. Shapes: h features, S sequences, n rows in all.
+
+Packed as in `nn.utils.rnn.pack_padded_sequence`: sequences by length, longest first, and of these all first rows, then
+all second rows, ...; step t has `sizes[t]` rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def packing(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Which row stands where: for reading forwards (n,), for reading backwards (n,), and the rows of each step.
+
+    lengths (S,): rows of each sequence; the rows stand sequence after sequence.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    first, size = (np.cumsum(lengths) - lengths)[order], lengths[order]
+    steps = np.arange(size[0])[:, None]
+    there = steps < size
+    return (first + steps)[there], (first + size - 1 - steps)[there], there.sum(1).tolist()
+
+
+class Recurrence(torch.autograd.Function):
+    """h_t of B GRUs (B, h, n), from the input's share of the gates (B, 3h, n), weight (B, 3h, h) and bias (B, 3h).
+
+    As in `torch.nn.GRU`, from h = 0: r = sigmoid(x_r + W_r h + b_r), z likewise, c = tanh(x_c + r (W_c h + b_c)),
+    h' = c + z (h - c).
+    The backward pass is written out: through autograd each step would cost some forty small operations.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, sizes: Sequence[int]) -> Tensor:
+        width = weight.shape[2]
+        h = x.new_zeros(x.shape[0], width, sizes[0])
+        before, after, gates = [], [], []
+        for now in x.split(list(sizes), dim=2):
+            h = h[:, :, : now.shape[2]]
+            told = torch.baddbmm(bias.unsqueeze(2), weight, h)
+            # The sigmoid by tanh: on a CPU torch.sigmoid rounds differently at the end of a tensor, so a member's bits
+            # would depend on its place.
+            both = torch.tanh(0.5 * (now[:, : 2 * width] + told[:, : 2 * width])).mul_(0.5).add_(0.5)
+            recalled = told[:, 2 * width :]
+            candidate = torch.tanh(torch.addcmul(now[:, 2 * width :], both[:, :width], recalled))
+            before.append(h)
+            h = torch.lerp(candidate, h, both[:, width:])
+            after.append(h)
+            gates.append(torch.cat([both, candidate, recalled], dim=1))
+        ctx.save_for_backward(torch.cat(before, 2), torch.cat(gates, 2), weight)
+        ctx.sizes = list(sizes)
+        return torch.cat(after, 2)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # type: ignore[override]
+        before, gates, weight = ctx.saved_tensors
+        r, z, candidate, recalled = gates.chunk(4, dim=1)
+        # What each gate's input gets is dh times a factor that needs no recurrence.
+        to_c = (1 - z) * (1 - candidate.square())
+        to_z = (before - candidate) * z * (1 - z)
+        to_r = to_c * recalled * r * (1 - r)
+        factors = torch.cat([to_r, to_z, to_c * r], dim=1).unflatten(1, (3, -1)).split(ctx.sizes, dim=3)
+        keeps, grads = z.split(ctx.sizes, dim=2), grad.split(ctx.sizes, dim=2)
+        back = weight.transpose(1, 2)
+        carried = grad.new_zeros(grad.shape[0], grad.shape[1], 0)
+        told, dhs = [], []
+        for t in reversed(range(len(ctx.sizes))):
+            dh = grads[t].clone()
+            dh[:, :, : carried.shape[2]] += carried
+            told.append((dh.unsqueeze(1) * factors[t]).flatten(1, 2))
+            dhs.append(dh)
+            carried = torch.baddbmm(dh * keeps[t], back, told[-1])
+        to_told, dh = torch.cat(told[::-1], 2), torch.cat(dhs[::-1], 2)
+        width = dh.shape[1]
+        to_x = torch.cat([to_told[:, : 2 * width], dh * to_c], dim=1)
+        return to_x, to_told @ before.transpose(1, 2), to_told.sum(2), None
