@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from trainer.data import Dataset, build, read, source_of
 from trainer.data.dataset import SPLIT_NAMES, TRAIN, UNLABELLED
 from tuner.probe import Probe, probe
 
+Problem = dict[str, Any]
+"""What kind, in which view or rows, and in words under `text`."""
 FEW = 5
 """A class with fewer rows in validation or test than this has no meaningful F1 there."""
 EMPTY = 0.01
@@ -42,15 +44,24 @@ def report(path: str, seed: int = 0) -> dict[str, Any]:
         "speakers": None if data.speaker is None else len(np.unique(data.speaker)),
         "linear_probe": {name: None if p is None else _shown(p) for name, p in probes.items()},
         "terms": data.terms,
-        "problems": [
-            *_columns(data),
-            *_repeated_rows(data),
-            *_empty_rows(data),
-            *_split_dialogues(data),
-            *_rare_classes(data),
-            *_leaks(probes),
-        ],
+        "problems": _problems(data, probes),
     }
+
+
+def problems(data: Dataset) -> list[str]:
+    """What is wrong with data that can be trained on, in words."""
+    return [problem["text"] for problem in _problems(data, {name: probe(data, name) for name in data.views})]
+
+
+def _problems(data: Dataset, probes: Mapping[str, Probe | None]) -> list[Problem]:
+    return [
+        *_columns(data),
+        *_repeated_rows(data),
+        *_empty_rows(data),
+        *_split_dialogues(data),
+        *_rare_classes(data),
+        *_leaks(probes),
+    ]
 
 
 def _classes(data: Dataset) -> list[dict[str, Any]]:
@@ -79,9 +90,6 @@ def _dialogues(data: Dataset) -> dict[str, Any] | None:
 
 def _shown(p: Probe) -> dict[str, float]:
     return {name: round(getattr(p, name), 4) for name in ("validation", "test", "error", "chance")}
-
-
-Problem = dict[str, Any]
 
 
 def _columns(data: Dataset) -> Iterator[Problem]:
@@ -170,7 +178,7 @@ def _rare_classes(data: Dataset) -> Iterator[Problem]:
         yield _problem("rare_classes", f"classes whose F1 says little: {listed}", classes=list(found))
 
 
-def _leaks(probes: dict[str, Probe | None]) -> Iterator[Problem]:
+def _leaks(probes: Mapping[str, Probe | None]) -> Iterator[Problem]:
     for name, p in probes.items():
         if p is not None and p.leaks:
             yield _problem(

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import pickle
 import shutil
 import sqlite3
 import subprocess
@@ -40,6 +41,11 @@ def files(tmp_path_factory, tiny):
     for name, arrays in cases.items():
         np.savez(folder / f"{name}.npz", **arrays)
     (folder / "empty.npz").write_bytes(b"")
+    pickled = pickle.dumps({"train": [], "dev": [], "test": [np.ones(50)]})
+    (folder / "dialect.pkl").write_bytes(pickled)
+    (folder / "cut.pkl").write_bytes(pickled[: len(pickled) // 2])
+    (folder / "evil.pkl").write_bytes(b"cposix\nsystem\n(S'touch %s'\ntR." % bytes(folder / "ran"))
+    (folder / "unknown.pkl").write_bytes(b"\x80\x02cmy_code\nMyFeatures\n)\x81.")
     whole = (tiny.parent / "tiny.npz").read_bytes()
     (folder / "cut.npz").write_bytes(whole[: len(whole) // 2])
     (folder / "plain").write_text("a regular file")
@@ -80,6 +86,24 @@ BAD = {
     "empty data": ("start {f}/tiny.yaml --name n --data {f}/empty.npz --state {s}", ["empty file"]),
     "truncated data": ("start {f}/tiny.yaml --name n --data {f}/cut.npz --state {s}", ["cut.npz", "corrupt"]),
     "pickled data": ("start {f}/tiny.yaml --name n --data {f}/pickled.npz --state {s}", ["view_a", "pickled"]),
+    "pickle that runs code": (
+        "start {f}/tiny.yaml --name n --data {f}/evil.pkl --state {s}",
+        ["posix.system, which is"],
+    ),
+    "pickle of a class": (
+        "validate {f}/tiny.yaml --data {f}/unknown.pkl --state {s}",
+        ["my_code.MyFeatures, which is"],
+    ),
+    "truncated pickle": ("start {f}/tiny.yaml --name n --data {f}/cut.pkl --state {s}", ["cut.pkl", "truncated"]),
+    "pickle in another dialect": (
+        "data {f}/dialect.pkl --state {s}",
+        ["a dict of 3 with keys train, dev, test", "iemocap: a tuple of 9", "cogmen: a dict"],
+    ),
+    "no data for init": ("init --data {f}/none.npz --state {s}", ["none.npz", "no such file"]),
+    "plan that is none": (
+        "start {f}/tiny.yaml --name n --plan {f}/none.yaml --state {s}",
+        ["none.yaml does not"],
+    ),
     "data is a folder": ("start {f}/tiny.yaml --name n --data {f} --state {s}", ["found a directory"]),
     "other data": ("start --name tiny --data {f}/tiny.npz --state {s}", ["'tiny' exists", "data.path"]),
     "other seed": ("start --name tiny --seed 5 --state {s}", ["'tiny' exists", "seed: 0 -> 5"]),
@@ -94,7 +118,7 @@ BAD = {
         ["tracking URI"],
     ),
     "unknown device": ("start {f}/tiny.yaml --device tpu --state {s}", ["'tpu'", "cuda"]),
-    "unknown format": ("export tiny --format toml --state {s}", ["'toml'", "args, json, yaml"]),
+    "unknown format": ("export tiny --format toml --state {s}", ["'toml'", "args, json, python, yaml"]),
     "output that cannot be written": (
         "export tiny --output {f}/plain/x --state {s}",
         ["--output", "cannot be written"],

@@ -69,8 +69,8 @@ def _pickle(file: Path) -> str:
             if module.matches(found):
                 return name
             forms[name] = module.FORM
-    known = "".join(f"\n  {name}: {form}" for name, form in forms.items())
-    raise InputError(f"a pickle of no known format: found {_dialogues.describe(found)}. Known are:{known}")
+    known = "; ".join(f"{name}: {form}" for name, form in forms.items())
+    raise InputError(f"a pickle of no known format: found {_dialogues.describe(found)}. Known are {known}")
 
 
 def _beside(file: Path) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from tuner.cli import data, export, proxy, start, status, ui, validate, worker
+from tuner.cli import data, export, init, proxy, start, status, ui, validate, worker
 
 app = typer.Typer(
     name="tuner",
@@ -23,6 +23,7 @@ for _name, _verb, _example in (
     ("validate", validate.validate, "tuner validate --baseline baseline --candidate basic --seeds 8"),
     ("status", status.status, "tuner status quickstart --json"),
     ("list", status.list_studies, "tuner list"),
+    ("init", init.init, "tuner init --data my_features.pkl"),
     ("data", data.data, "tuner data my_features.pkl"),
     ("export", export.export, "tuner export quickstart --format args"),
     ("ui", ui.ui, "tuner ui --port 5001"),
