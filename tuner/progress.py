@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from optuna.trial import FrozenTrial, TrialState
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from tuner import storage
+from tuner.region import Region
 from tuner.study import Study
 from tuner.summary import best_of, epochs_run, label, reason, title
 
 BARS = "▁▂▃▄▅▆▇█"
 STYLES = {"COMPLETE": "green", "PRUNED": "yellow", "FAIL": "red"}
+REFRESH_SECONDS = 1.0
+"""Reading the storage costs CPU time that trials could use."""
+NARROW = 100
+"""Columns below which a line says less."""
 
 
 def watch(study: Study, going: Callable[[], bool], console: Console, quiet: bool = False) -> None:
@@ -34,18 +37,18 @@ def watch(study: Study, going: Callable[[], bool], console: Console, quiet: bool
 def _watch_live(study: Study, going: Callable[[], bool], console: Console) -> None:
     began, before = time.monotonic(), _finished(storage.trials(study.optuna))
     shown = {t.number for t in before}
-    with Live(console=console, refresh_per_second=4, transient=True) as live:
+    with Region(console) as region:
         while True:
             more = going()
             trials = storage.trials(study.optuna)
             finished = _finished(trials)
-            for trial in finished:
-                if trial.number not in shown:
-                    shown.add(trial.number)
-                    live.console.print(_line(trial), overflow="ellipsis", no_wrap=True)
+            fresh = [t for t in finished if t.number not in shown]
+            shown |= {t.number for t in fresh}
             if not more:
+                region.say(*map(_line, fresh))
                 return
-            live.update(_panel(study, trials, len(finished) - len(before), time.monotonic() - began))
+            pace = (len(finished) - len(before), time.monotonic() - began)
+            region.draw(panel(study, trials, pace, console.width, console.height), [_line(t) for t in fresh])
             _wait(going)
 
 
@@ -70,8 +73,18 @@ def _wait(going: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-REFRESH_SECONDS = 1.0
-"""Reading the storage costs CPU time that trials could use."""
+def unfinished(study: Study) -> Callable[[], bool]:
+    """For `watch` where others do the work: whether trials are left, asked of the storage once a second at most."""
+    last, left = -math.inf, True
+
+    def going() -> bool:
+        nonlocal last, left
+        if time.monotonic() - last > REFRESH_SECONDS:
+            there = [t for t in storage.trials(study.optuna) if t.number < study.n_trials or t.state.name != "WAITING"]
+            last, left = time.monotonic(), any(not t.state.is_finished() for t in there)
+        return left
+
+    return going
 
 
 def _finished(trials: list[FrozenTrial]) -> list[FrozenTrial]:
@@ -92,53 +105,63 @@ def _line(trial: FrozenTrial) -> Text:
     return text
 
 
-def _panel(study: Study, trials: list[FrozenTrial], ended: int, seconds: float) -> Group:
-    """The live part: a bar, the best so far, and each running trial with its curve."""
-    finished, total = _finished(trials), study.n_trials
-    left = _time_left(study, len(finished), ended, seconds)
-    bar = Table.grid(padding=(0, 1))
-    bar.add_row(
-        Text(study.name, style="bold"),
-        ProgressBar(total=total, completed=len(finished), width=24),
-        f"{len(finished)}/{total} trials",
-        f"{sum(epochs_run(t) for t in finished)} epochs",
-        Text(left, style="dim"),
-    )
-    rows: list[RenderableType] = [bar]
+def panel(study: Study, trials: Sequence[FrozenTrial], pace: tuple[int, float], width: int, height: int) -> list[Text]:
+    """The live part: a bar, the best so far, and each running trial with its curve.
+
+    pace: trials that ended in so many seconds; width, height: of the terminal.
+    """
+    finished = [t for t in trials if t.state.is_finished()]
+    pruned = sum(t.state == TrialState.PRUNED for t in finished)
+    counts = f"{len(finished)}/{study.n_trials} trials, {pruned} pruned"
+    if width >= NARROW:
+        counts += f", {sum(epochs_run(t) for t in finished)} epochs"
+    left = time_left(study.n_trials - len(finished), *pace)
+    lines = [bar(study.name, len(finished) / max(study.n_trials, 1), f"{counts}, {left}", width)]
     best = best_of(trials, study.optuna.direction.name)
     if best is not None:
-        found = Text.assemble(("best ", "dim"), (f"{best.value:.4f} ", "bold green"), _title(best))
-        found.no_wrap, found.overflow = True, "ellipsis"
-        rows.append(found)
-    budget = study.spec.training.epochs
-    for trial in (t for t in trials if t.state == TrialState.RUNNING):
-        rows.append(_running(trial, budget))
-    return Group(*rows)
+        lines.append(Text.assemble(("best ", "dim"), (f"{best.value:.4f} ", "bold green"), _title(best)))
+    running = [t for t in trials if t.state == TrialState.RUNNING]
+    room = max(height - 4, 1)
+    lines += [_running(t, study.spec.training.epochs, 20 if width < NARROW else 40) for t in running[:room]]
+    if len(running) > room:
+        lines.append(Text(f"and {len(running) - room} more trials", style="dim"))
+    return lines
 
 
-def _running(trial: FrozenTrial, budget: int) -> Text:
+def bar(name: str, share: float, words: str, width: int) -> Text:
+    """A line with a progress bar that takes what room its words leave."""
+    cells = min(max(width - len(name) - len(words) - 4, 8), 40)
+    filled = round(share * cells)
+    return Text.assemble(
+        (name, "bold"), " ", ("━" * filled, "green"), ("━" * (cells - filled), "bright_black"), f" {words}"
+    )
+
+
+def _running(trial: FrozenTrial, budget: int, cells: int) -> Text:
     """One running trial: value, epoch, curve, name; the name gives way on a narrow terminal."""
     values = [v for _, v in sorted(trial.intermediate_values.items())]
     now = f"{values[-1]:.4f}" if values else ""
     epoch = max(trial.intermediate_values, default=0)
-    text = Text(f"{now:<6} {epoch:>3}/{budget} ", no_wrap=True, overflow="ellipsis")
-    text.append(f"{sparkline(values, 20):<20} ", style="cyan")
+    text = Text(f"{now:<6} {epoch:>3}/{budget} ")
+    text.append(f"{sparkline(values, cells):<{cells}} ", style="cyan")
     text.append(_title(trial))
     if epoch == budget and trial.user_attrs.get("plan") == "baseline":
         text.append(", now under other seeds", style="dim")
     return text
 
 
-def _time_left(study: Study, finished: int, ended: int, seconds: float) -> str:
-    """From the pace of this session; nothing before three trials have ended."""
+def time_left(remaining: int, ended: int, seconds: float) -> str:
+    """From the pace of this session; nothing before three have ended."""
     if ended < 3:
         return "estimating time left"
-    left = seconds / ended * (study.n_trials - finished)
+    left = seconds / ended * remaining
+    if left >= 5400:
+        return f"about {left / 3600:.1f} h left"
     return f"about {left / 60:.0f} min left" if left >= 90 else f"about {left:.0f} s left"
 
 
 def sparkline(values: list[float], width: int) -> str:
-    """A curve in `width` characters at most: the newest values, scaled to their own range."""
+    """A curve in `width` characters at most, scaled to its own range."""
     if len(values) > width:
         step = len(values) / width
         values = [values[int((i + 1) * step) - 1] for i in range(width)]

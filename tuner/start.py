@@ -93,7 +93,11 @@ def run(
         if not quiet:
             console.print("other workers are still training; `tuner start` again when they are done")
         return summary
-    return summary if finished(opened) else finish(opened)
+    if finished(opened):
+        return summary
+    if not quiet:
+        console.print("[dim]comparing with the baseline, drawing, writing the report[/dim]", highlight=False)
+    return finish(opened)
 
 
 def make_or_resume(

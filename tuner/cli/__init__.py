@@ -5,9 +5,11 @@ Heavy imports (torch, Optuna, MLflow) happen inside the verbs, so that `--help` 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
-from tuner.cli import data, export, init, proxy, start, status, ui, validate, worker
+from tuner.cli import data, doctor, export, init, proxy, start, status, ui, validate, worker
 
 app = typer.Typer(
     name="tuner",
@@ -17,16 +19,28 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-for _name, _verb, _example in (
-    ("start", start.start, "tuner start quickstart --trials 20"),
-    ("worker", worker.worker, "tuner worker quickstart --state /shared/mlruns"),
-    ("validate", validate.validate, "tuner validate --baseline baseline --candidate basic --seeds 8"),
-    ("status", status.status, "tuner status quickstart --json"),
-    ("list", status.list_studies, "tuner list"),
-    ("init", init.init, "tuner init --data my_features.pkl"),
-    ("data", data.data, "tuner data my_features.pkl"),
-    ("export", export.export, "tuner export quickstart --format args"),
-    ("ui", ui.ui, "tuner ui --port 5001"),
-    ("proxy", proxy.proxy, "tuner proxy --storage postgresql+psycopg://tuner@db/optuna"),
-):
-    app.command(_name, epilog=f"Example: `{_example}`")(_verb)
+VERBS: tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...] = (
+    ("start", start.start, ("tuner start quickstart --trials 20", "tuner start --data my_features.npz --name mine")),
+    ("status", status.status, ("tuner status quickstart", "tuner status --watch")),
+    ("list", status.list_studies, ("tuner list",)),
+    (
+        "validate",
+        validate.validate,
+        ("tuner validate --baseline baseline --candidate basic", "tuner validate quickstart --seeds 20"),
+    ),
+    (
+        "export",
+        export.export,
+        ("tuner export quickstart --format args", "tuner export quickstart --format html --output report.html"),
+    ),
+    ("ui", ui.ui, ("tuner ui", "tuner ui quickstart --port 5001 --open")),
+    ("init", init.init, ("tuner init --data my_features.pkl",)),
+    ("data", data.data, ("tuner data my_features.pkl",)),
+    ("worker", worker.worker, ("tuner worker quickstart --state /shared/mlruns",)),
+    ("proxy", proxy.proxy, ("tuner proxy --storage postgresql+psycopg://tuner@db/optuna",)),
+    ("doctor", doctor.doctor, ("tuner doctor",)),
+)
+"""Each verb's name, what it runs and examples, in the order of the help."""
+
+for _name, _verb, _examples in VERBS:
+    app.command(_name, epilog="  \n".join(f"Example: `{example}`" for example in _examples))(_verb)

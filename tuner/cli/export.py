@@ -13,9 +13,17 @@ from tuner.cli.show import out
 from tuner.errors import InputError
 
 
+def formats(incomplete: str) -> list[str]:
+    """For shell completion."""
+    return [form for form in ("yaml", "json", "args", "python", "html") if form.startswith(incomplete)]
+
+
 def export(
     name: Annotated[str, typer.Argument(help="The study.")],
-    form: Annotated[str, typer.Option("--format", help="yaml, json, args or python.")] = "yaml",
+    form: Annotated[
+        str,
+        typer.Option("--format", help="yaml, json, args, python, or html: a report.", autocompletion=formats),
+    ] = "yaml",
     output: Annotated[Path | None, typer.Option(help="File to write; default standard output.")] = None,
     state: State = STATE,
     storage: Storage = None,
@@ -23,7 +31,7 @@ def export(
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """The best config in the form that training code takes."""
+    """The best config in the form that training code takes, or the whole study as a page to mail."""
     from tuner import yaml
     from tuner.export import export as render
     from tuner.export import provenance
@@ -43,7 +51,7 @@ def export(
     for ending, text in files.items():
         path = output.with_name(output.name + ending)
         try:
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
         except OSError as error:
             raise InputError(f"--output {path} cannot be written: {error.strerror}") from None
         if not quiet:

@@ -41,6 +41,14 @@ STATE = Path("mlruns")
 DATA = "Data instead of the study file's: .npz, a feature pickle, a folder with MELD's CSVs."
 
 
+def study_files(incomplete: str) -> list[str]:
+    """For shell completion: the studies in search_spaces/, told from the recommendation by their knobs."""
+    from search_spaces import __path__ as folders
+
+    files = [path for folder in folders for path in sorted(Path(folder).glob("*.yaml"))]
+    return [f.stem for f in files if f.stem.startswith(incomplete) and "\nknobs:" in f.read_text(encoding="utf-8")]
+
+
 def open_place(state: Path, storage: str | None, tracking: str | None) -> Place:
     """Where the options say that studies live."""
     from tuner.study import Place

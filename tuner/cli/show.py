@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tuner.cli.options import program
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from tuner.study import Study
 
 out = Console(highlight=False)
+MOST_NUMBERS = 40
+"""Trials named for a reason; `status --json` has all of them."""
 
 
 def show_result(study: Study, summary: dict[str, Any], options: str) -> None:
@@ -81,7 +84,12 @@ def show_status(summary: dict[str, Any], spec: Spec) -> None:
     )
     show_comparison(summary, spec)
     for kind in ("pruned", "failed"):
-        if summary[kind]:
+        alike: dict[str, list[str]] = {}
+        for trial, why in summary[kind].items():
+            alike.setdefault(why, []).append(f"#{trial}")
+        if alike:
             out.print(f"\n{kind}:")
-            for trial, why in summary[kind].items():
-                out.print(f"  #{trial} {why}", soft_wrap=not out.is_terminal)
+        for why, numbers in alike.items():
+            more = f" and {len(numbers) - MOST_NUMBERS} more" if len(numbers) > MOST_NUMBERS else ""
+            who = f"[dim]{' '.join(numbers[:MOST_NUMBERS])}{more}[/dim]"
+            out.print(f"  {len(numbers)} {escape(why)}: {who}", soft_wrap=not out.is_terminal)

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import DATA, STATE, Device, Quiet, State, Storage, Tracking, open_place, options
+from tuner.cli.options import DATA, STATE, Device, Quiet, State, Storage, Tracking, open_place, options, study_files
 from tuner.cli.show import out, show_queued, show_result
 
 
 def start(
     study: Annotated[
-        str | None, typer.Argument(help="A study in search_spaces/ or a path; default quickstart.")
+        str | None,
+        typer.Argument(help="A study in search_spaces/ or a path; default quickstart.", autocompletion=study_files),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the study; default the file's name.")] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Trials in all; more than before searches on.")] = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from tuner.errors import InputError
 
 def status(
     name: Annotated[str | None, typer.Argument(help="Default: the study that was made last.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow it live until it is done; Ctrl-C ends.")] = False,
     as_json: AsJson = False,
     state: State = STATE,
     storage: Storage = None,
@@ -23,11 +25,15 @@ def status(
     quiet: Quiet = False,
 ) -> None:
     """How far a study is, the best so far, what was pruned and why."""
+    from tuner import progress
     from tuner.study import open_study
     from tuner.summary import summarise
 
     place = existing(open_place(state, storage, tracking_uri))
     study = open_study(place, name or latest(place))
+    if watch:
+        with suppress(KeyboardInterrupt):
+            progress.watch(study, progress.unfinished(study), out, quiet or as_json)
     summary = summarise(study)
     if as_json:
         print(json.dumps(summary))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated
 
 import typer
@@ -44,29 +43,31 @@ def validate(
     quiet: Quiet = False,
 ) -> None:
     """The verdict on a recommendation, over fresh paired seeds, with its report."""
+    from tuner.validate.progress import following
     from tuner.validate.run import show
     from tuner.validate.run import validate as run
 
     place = open_place(state, storage, tracking_uri)
     # Progress goes to standard error, so that standard output is one JSON object or the verdict.
-    say = (lambda text: None) if quiet else (lambda text: print(text, file=sys.stderr, flush=True))
-    result = run(
-        place,
-        study,
-        baseline=baseline,
-        candidate=candidate,
-        seeds=seeds,
-        epochs=epochs,
-        workers=workers,
-        data=data,
-        claims=claims,
-        until_decided=until_decided,
-        dose_response=dose_response,
-        device=device,
-        lang=lang,
-        detach=detach,
-        say=say,
-    )
+    with following(quiet) as (say, look):
+        result = run(
+            place,
+            study,
+            baseline=baseline,
+            candidate=candidate,
+            seeds=seeds,
+            epochs=epochs,
+            workers=workers,
+            data=data,
+            claims=claims,
+            until_decided=until_decided,
+            dose_response=dose_response,
+            device=device,
+            lang=lang,
+            detach=detach,
+            say=say,
+            look=look,
+        )
     if as_json:
         print(json.dumps(result))
     elif result.get("state") == "waiting":

@@ -13,17 +13,23 @@ from tuner.export.verdict import verdict
 from tuner.study import Study
 from tuner.summary import best_trial, config_of
 
-FORMATS = ("yaml", "json", "args", "python")
+FORMATS = ("yaml", "json", "args", "python", "html")
 
 
 def export(study: Study, form: str = "yaml") -> str:
     """The best config as text; `args` alone does not say where it came from, see `provenance`.
+
+    `html` is the report of the study as it stands, which needs no completed trial.
 
     Raises InputError for an unknown format, a study with no completed trial, and a config that the format cannot
     express.
     """
     if form not in FORMATS:
         raise InputError(unknown("format", form, FORMATS))
+    if form == "html":
+        from tuner.report.study import report
+
+        return report(study).html()
     best = best_trial(study)
     if best is None:
         raise InputError(f"study {study.name!r} has no completed trial to export yet; see: tuner status {study.name}")

@@ -24,7 +24,7 @@ from tuner.validate.blocks import Validation, create_or_resume, records
 from tuner.validate.plan import Plan
 from tuner.validate.recommendation import NULL
 from tuner.validate.report import LANGUAGES, reason, report, sentence
-from tuner.validate.running import leave_to_others, run, run_until_decided
+from tuner.validate.running import Look, count, leave_to_others, run, run_until_decided
 from tuner.validate.verdict import judge
 
 
@@ -45,6 +45,7 @@ def validate(
     lang: str = "en",
     detach: bool = False,
     say: Callable[[str], None] = print,
+    look: Look | None = None,
 ) -> dict[str, Any]:
     """Compare arms over fresh seeds; returns what `validate --json` prints, and under `report` the report's path.
 
@@ -52,7 +53,7 @@ def validate(
     baseline and candidate: a plan's or arm's name, `trial:N` of the study, or a config file; both or neither. The same
     call again resumes, or shows the result again.
     lang: of the report, en or zh. detach: start no workers but queue blocks for those that wait for work; until they
-    are done, only how far it is comes back, with `state` waiting.
+    are done, only how far it is comes back, with `state` waiting. say gets lines of progress, look the blocks.
 
     Raises InputError for wrong input, RunError where workers failed.
     """
@@ -74,9 +75,9 @@ def validate(
         if done < queued:
             return {"name": validation.name, "state": "waiting", "seeds": plan.seeds, "queued": queued, "done": done}
     elif plan.until_decided:
-        run_until_decided(validation, workers or devices.default_workers(device), device, say)
+        run_until_decided(validation, workers or devices.default_workers(device), device, say, look or count(say))
     else:
-        run(validation, plan.seeds, workers or devices.default_workers(device), device, say)
+        run(validation, plan.seeds, workers or devices.default_workers(device), device, say, look or count(say))
     runs = records(validation)
     result = judge(validation.plan, runs)
     given = {"baseline": baseline, "candidate": candidate, "seeds": seeds, "epochs": epochs, "data": data}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -20,11 +20,16 @@ BETWEEN_LOOKS = 4
 """Blocks between two looks of `--until-decided`."""
 
 
-def run_until_decided(validation: Validation, workers: int, device: str, say: Callable[[str], None]) -> None:
+Say = Callable[[str], None]
+Look = Callable[[Sequence[FrozenTrial], int], None]
+"""Gets the blocks and how many there are to be, every half a second."""
+
+
+def run_until_decided(validation: Validation, workers: int, device: str, say: Say, look: Look) -> None:
     """Blocks in small lots until every verdict is clear or the budget is spent."""
     seeds = FIRST_LOOK
     while True:
-        run(validation, seeds, workers, device, say)
+        run(validation, seeds, workers, device, say, look)
         if decided(validation.plan, records(validation)):
             say(f"every verdict is clear after {seeds} seeds")
             return
@@ -34,7 +39,7 @@ def run_until_decided(validation: Validation, workers: int, device: str, say: Ca
         seeds = min(seeds + BETWEEN_LOOKS, validation.plan.seeds)
 
 
-def run(validation: Validation, seeds: int, workers: int, device: str, say: Callable[[str], None]) -> None:
+def run(validation: Validation, seeds: int, workers: int, device: str, say: Say, look: Look) -> None:
     """Run blocks until there are `seeds` of them: start workers, watch them, and wait for those of other callers."""
     study, name = validation.optuna, validation.name
     queue.fill(study, seeds)
@@ -47,11 +52,13 @@ def run(validation: Validation, seeds: int, workers: int, device: str, say: Call
             introduction = ""
         waiting = [trial for trial in unfinished if trial.state == TrialState.WAITING]
         if waiting:
-            _train(validation, seeds, local.start(name, validation.place, min(workers, len(waiting)), device), say)
+            processes = local.start(name, validation.place, min(workers, len(waiting)), device)
+            _train(validation, seeds, processes, say, look)
         else:
             if not waited:
                 say(f"other workers train {len(unfinished)} of {seeds} seeds; waiting for them")
                 waited = True
+            look(list(queue.by_block(study).values()), seeds)
             time.sleep(0.5)
     if broken := queue.crashes(study, seeds):
         raise RunError(_describe(broken))
@@ -75,6 +82,20 @@ def leave_to_others(validation: Validation) -> tuple[int, int]:
         seeds = min(seeds + BETWEEN_LOOKS, plan.seeds)
 
 
+def count(say: Say) -> Look:
+    """Says how many seeds are done, each time that there are more."""
+    told = -1
+
+    def look(blocks: Sequence[FrozenTrial], seeds: int) -> None:
+        nonlocal told
+        done = sum(trial.state == TrialState.COMPLETE for trial in blocks)
+        if done > told >= 0:
+            say(f"{done} of {seeds} seeds done")
+        told = done
+
+    return look
+
+
 def _describe(broken: dict[int, str]) -> str:
     block, reason = next(iter(broken.items()))
     return f"block {block} failed: {reason.strip()[-500:]}"
@@ -86,18 +107,16 @@ def _unfinished(study: optuna.Study, seeds: int) -> list[FrozenTrial]:
     return [t for block, t in queue.by_block(study).items() if block < seeds and not t.state.is_finished()]
 
 
-def _train(validation: Validation, seeds: int, processes: list[local.Process], say: Callable[[str], None]) -> None:
+def _train(validation: Validation, seeds: int, processes: list[local.Process], say: Say, look: Look) -> None:
     """Let workers begin and watch them until all have left. Raises RunError where one failed and blocks still wait."""
     study = validation.optuna
     local.go(processes)
-    told = _done(study)
     try:
         with local.supervised(processes, lambda: say("stopping: blocks under way go back into the queue")):
             while local.running(processes):
+                look(list(queue.by_block(study).values()), seeds)
                 time.sleep(0.5)
-                if (done := _done(study)) > told:
-                    told = done
-                    say(f"{done} of {seeds} seeds done")
+        look(list(queue.by_block(study).values()), seeds)
     finally:
         unfinished = _unfinished(study, seeds)
     failed = [p for p in processes if p.exit_code]
