@@ -1,5 +1,7 @@
 """Fixtures for everything: one thread, fixed seeds, and small feature pickles."""
 
+import csv
+import itertools
 import pickle
 import sys
 import types
@@ -93,6 +95,67 @@ def seeded_and_single_threaded():
     torch.set_num_threads(1)
     torch.manual_seed(0)
     np.random.seed(0)
+
+
+MELD_COLUMNS = [
+    *("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID", "StartTime", "EndTime"),
+    "Sr No.",
+    "Sentiment",
+    "Season",
+    "Episode",
+]
+MELD_LINES = {
+    "neutral": "I was at the coffee house, you know.",
+    "joy": "Oh my God! That is so great!",
+    "anger": "Get out! Get out of my coffee house!",
+    "sadness": "Oh... I am so sorry, you know...",
+    "surprise": "What? Oh my God, what?!",
+    "fear": "Oh no, no, help me!",
+    "disgust": "Ew. That is so not great.",
+}
+
+
+def csv_rows(dialogues, start=0):
+    found = []
+    feelings = itertools.cycle(MELD_LINES)
+    for i in range(dialogues):
+        for j in range(4 + i % 3):
+            emotion = next(feelings)
+            found.append(
+                {
+                    "Sr No.": len(found) + 1,
+                    "Utterance": f"{MELD_LINES[emotion]} {start + i}",
+                    "Speaker": ("Ross", "Joey", "Mona")[(i + j) % 3],
+                    "Emotion": emotion,
+                    "Sentiment": "neutral",
+                    "Dialogue_ID": start + i,
+                    "Utterance_ID": j,
+                    "Season": 1,
+                    "Episode": 1,
+                    "StartTime": f"00:{j:02d}:{i % 60:02d},500",
+                    "EndTime": f"00:{j:02d}:{i % 60 + 2:02d},000",
+                }
+            )
+    return found
+
+
+def write_csvs(folder, parts, encoding="utf-8", columns=MELD_COLUMNS):
+    for name, lines in parts.items():
+        with (folder / f"{name}_sent_emo.csv").open("w", newline="", encoding=encoding) as file:
+            writer = csv.DictWriter(file, columns, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(lines)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def csvs():
+    """MELD's three CSVs: rows(dialogues), parts() of a small set, write(folder, parts)."""
+    return types.SimpleNamespace(
+        rows=csv_rows,
+        write=write_csvs,
+        parts=lambda: {"train": csv_rows(12), "dev": csv_rows(4), "test": csv_rows(5, 100)},
+    )
 
 
 @pytest.fixture(scope="session")

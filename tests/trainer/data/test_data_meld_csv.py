@@ -1,8 +1,5 @@
 """MELD's CSVs: what becomes of a transcript, what is fitted on what, and what is refused."""
 
-import csv
-import itertools
-
 import numpy as np
 import pytest
 
@@ -10,71 +7,37 @@ from trainer.data import load, source_of
 from trainer.data.sources import meld_csv
 from trainer.errors import InputError
 
-COLUMNS = [*meld_csv.COLUMNS, "Sr No.", "Sentiment", "Season", "Episode"]
-LINES = {
-    "neutral": "I was at the coffee house, you know.",
-    "joy": "Oh my God! That is so great!",
-    "anger": "Get out! Get out of my coffee house!",
-    "sadness": "Oh... I am so sorry, you know...",
-    "surprise": "What? Oh my God, what?!",
-    "fear": "Oh no, no, help me!",
-    "disgust": "Ew. That is so not great.",
-}
-
-
-def rows(dialogues, start=0):
-    found = []
-    feelings = itertools.cycle(LINES)
-    for i in range(dialogues):
-        for j in range(4 + i % 3):
-            emotion = next(feelings)
-            at = 60 * j
-            found.append(
-                {
-                    "Sr No.": len(found) + 1,
-                    "Utterance": f"{LINES[emotion]} {start + i}",
-                    "Speaker": ("Ross", "Joey", "Mona")[(i + j) % 3],
-                    "Emotion": emotion,
-                    "Sentiment": "neutral",
-                    "Dialogue_ID": start + i,
-                    "Utterance_ID": j,
-                    "Season": 1,
-                    "Episode": 1,
-                    "StartTime": f"00:{j:02d}:{i % 60:02d},500",
-                    "EndTime": f"00:{j:02d}:{i % 60 + 2:02d},000",
-                }
-                | {"at": at}
-            )
-    return found
-
-
-def write(folder, parts, encoding="utf-8", columns=COLUMNS):
-    for name, lines in parts.items():
-        with (folder / f"{name}_sent_emo.csv").open("w", newline="", encoding=encoding) as file:
-            writer = csv.DictWriter(file, columns, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(lines)
-    return str(folder)
+COLUMNS, EMOTIONS = meld_csv.COLUMNS, meld_csv.EMOTIONS
 
 
 @pytest.fixture
-def parts():
-    return {"train": rows(12), "dev": rows(4), "test": rows(5, 100)}
+def rows(csvs):
+    return csvs.rows
 
 
-def test_a_folder_and_any_of_its_files_are_the_same(tmp_path, parts):
+@pytest.fixture
+def write(csvs):
+    return csvs.write
+
+
+@pytest.fixture
+def parts(csvs):
+    return csvs.parts()
+
+
+def test_a_folder_and_any_of_its_files_are_the_same(tmp_path, parts, write):
     folder = write(tmp_path, parts)
     data = load("meld_csv", folder)
     assert list(data.views) == ["text", "style", "timing", "speaker"] and data.name == tmp_path.name
     assert [len(data.rows(part)) for part in (0, 1, 2)] == [len(lines) for lines in parts.values()]
     assert len(np.unique(data.dialogue)) == 21 and data.fixed_split  # dialogue 0 of train is not dialogue 0 of dev
-    assert set(data.label_names) == set(LINES)
+    assert set(data.label_names) == {*EMOTIONS}
     for path in (folder, *(f"{folder}/{name}_sent_emo.csv" for name in parts)):
         assert source_of(path) == "meld_csv"
         assert load("meld_csv", path).fingerprint == data.fingerprint
 
 
-def test_rows_of_a_dialogue_come_in_order(tmp_path, parts):
+def test_rows_of_a_dialogue_come_in_order(tmp_path, parts, write):
     first = load("meld_csv", write(tmp_path, parts))
     second = load("meld_csv", write(tmp_path, {name: lines[::-1] for name, lines in parts.items()}))
     for name, view in first.views.items():
@@ -82,7 +45,7 @@ def test_rows_of_a_dialogue_come_in_order(tmp_path, parts):
     np.testing.assert_array_equal(first.labels, second.labels)
 
 
-def test_nothing_is_fitted_on_validation_and_test(tmp_path, parts):
+def test_nothing_is_fitted_on_validation_and_test(tmp_path, parts, rows, write):
     first = load("meld_csv", write(tmp_path, parts))
     others = [line | {"Utterance": "zebra! xylophone?", "Speaker": "Zoe"} for line in rows(9, 200)]
     second = load("meld_csv", write(tmp_path, {**parts, "dev": others, "test": others}))
@@ -92,7 +55,7 @@ def test_nothing_is_fitted_on_validation_and_test(tmp_path, parts):
     assert first.fingerprint != second.fingerprint
 
 
-def test_a_speaker_unknown_to_train_is_one_of_the_others(tmp_path, parts):
+def test_a_speaker_unknown_to_train_is_one_of_the_others(tmp_path, parts, write):
     parts["test"][0]["Speaker"] = "Zoe"
     speakers = load("meld_csv", write(tmp_path, parts)).views["speaker"]
     assert speakers.shape[1] == 4 and np.all(speakers.sum(axis=1) == 1)
@@ -112,14 +75,14 @@ def test_timing_by_hand():
     )
 
 
-def test_older_copies_are_not_in_utf_8(tmp_path, parts):
+def test_older_copies_are_not_in_utf_8(tmp_path, parts, write):
     parts["train"][0]["Utterance"] = "It’s great…"
     new = load("meld_csv", write(tmp_path, parts))
     old = load("meld_csv", write(tmp_path, parts, encoding="cp1252"))
     np.testing.assert_array_equal(old.views["style"], new.views["style"])
 
 
-def test_the_last_files_are_remembered_but_not_beyond_a_change(tmp_path, parts):
+def test_the_last_files_are_remembered_but_not_beyond_a_change(tmp_path, parts, write):
     first = load("meld_csv", write(tmp_path, parts))
     parts["dev"][0]["Utterance"] = "Hello?"
     assert load("meld_csv", write(tmp_path, parts)).fingerprint != first.fingerprint
@@ -137,7 +100,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_wrong_line(tmp_path, parts, name):
+def test_wrong_line(tmp_path, parts, name, write):
     change, words = BAD[name]
     with pytest.raises(InputError) as error:
         load("meld_csv", write(tmp_path, with_line(parts, **change)))
@@ -145,14 +108,14 @@ def test_wrong_line(tmp_path, parts, name):
         assert word in str(error.value)
 
 
-def test_missing_file_column_or_rest(tmp_path, parts):
+def test_missing_file_column_or_rest(tmp_path, parts, write):
     folder = write(tmp_path, {name: parts[name] for name in ("train", "test")})
     with pytest.raises(InputError, match=r"found train_sent_emo.csv, test_sent_emo.csv \(No such file"):
         load("meld_csv", folder)
     write(tmp_path, {"dev": []})
     with pytest.raises(InputError, match="dev_sent_emo.csv: expected utterances"):
         load("meld_csv", folder)
-    write(tmp_path, {"dev": parts["dev"]}, columns=[name for name in COLUMNS if name != "EndTime"])
+    write(tmp_path, {"dev": parts["dev"]}, columns=COLUMNS[:-1])
     with pytest.raises(InputError, match="EndTime missing, found Utterance, Speaker"):
         load("meld_csv", folder)
     whole = (tmp_path / "train_sent_emo.csv").read_bytes()
