@@ -21,6 +21,9 @@ from typing import Any
 
 import torch
 
+from trainer.resume import State
+from tuner.interrupt import STOP, leave_if_asked
+from tuner.launch.local import orphaned
 from tuner.names import inside
 
 MAGIC = b"tuner checkpoint 1 "
@@ -68,7 +71,7 @@ class Checkpoint:
         """The one before, in case this one is damaged."""
         return self.path.with_suffix(".previous.pt")
 
-    def write(self, states: Sequence[Mapping[str, Any]], times: Sequence[int]) -> None:
+    def write(self, states: Sequence[Mapping[str, Any]], times: Sequence[int] = ()) -> None:
         """Replace the checkpoint; whatever happens under way, a whole one is there. Raises OSError."""
         buffer = io.BytesIO()
         torch.save({"identity": self.identity, "states": list(states), "times": list(times)}, buffer)
@@ -176,3 +179,17 @@ class Cadence:
             self.told = True
         self.last = self.clock()
         self.cost = self.last - began
+
+
+class Saving:
+    """What `trainer.train` calls after each epoch: a checkpoint where it is due, or where this process has to leave."""
+
+    def __init__(self, write: Callable[[list[State]], None], say: Callable[[str], None]) -> None:
+        self.write, self.say = write, say
+        self.cadence = Cadence()
+
+    def __call__(self, states: Callable[[], list[State]]) -> None:
+        """Write where it is time to. Raises Interrupted, after writing, where a signal asks for it."""
+        if STOP.is_set() or orphaned() or self.cadence.due():
+            self.cadence.write(lambda: self.write(states()), self.say)
+        leave_if_asked()

@@ -17,9 +17,13 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tuner import lease as leases
-from tuner.lease import BEAT, abandoned, break_lock, lease_of, mark, owner_of, take_over
+from tuner.interrupt import leave_if_asked, rest
+from tuner.lease import BEAT, abandoned, break_lock, describe, lease_of, mark, owner_of, take_over
 from tuner.patience import find, impatient
 from tuner.storage import trials
+
+POLL = 0.5
+"""Seconds between two looks into the queue where nothing waits; more where a look is expensive."""
 
 
 class Keeper:
@@ -44,7 +48,7 @@ class Keeper:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(timeout=self.lease)
+        self._thread.join(timeout=2)
 
     def hold(self, trial: Trial) -> None:
         """Renew the lease of a claimed trial from now on."""
@@ -70,13 +74,41 @@ class Keeper:
         with self._lock:
             return [t for t in self.watch.expired(self.lease) if t._trial_id not in self._held]
 
-    def recover(self, give_up: Callable[[FrozenTrial, str], None]) -> list[FrozenTrial]:
-        """Take the trials of dead workers over; returns those that were, as they were. `give_up` as in `take_over`."""
+    def next(
+        self,
+        claim: Callable[[], list[Trial]],
+        say: Callable[[str], None],
+        *,
+        stay: bool = True,
+    ) -> list[Trial]:
+        """What `claim` finds; where nothing waits, later, as long as other workers train, in case one of them stops.
+
+        Empty when every trial has ended or, where told not to stay, when nothing waits. Raises Interrupted when a
+        signal asks this process to leave.
+        """
+        told = False
+        while True:
+            leave_if_asked()
+            began = time.monotonic()
+            for trial in self.recover():
+                say(f"trial {trial.number}: {describe(owner_of(trial))} is gone; it goes back into the queue")
+            if found := claim():
+                return found
+            running = trials(self.study, [TrialState.RUNNING])
+            if not running or not stay:
+                return []
+            if not told:
+                say(f"{len(running)} trials are with other workers; waiting in case one of them stops")
+            told = True
+            rest(max(POLL, 30 * (time.monotonic() - began)))
+
+    def recover(self) -> list[FrozenTrial]:
+        """Put dead workers' trials back into the queue; returns them as they were."""
         gone = {t._trial_id: t for t in trials(self.study, [TrialState.RUNNING]) if abandoned(t)}
         gone |= {t._trial_id: t for t in self.expired()}
         taken = []
         for trial in gone.values():
-            if take_over(self.study, trial, give_up):
+            if take_over(self.study, trial):
                 taken.append(trial)
                 continue
             # Another process is at it. One that died just then is waited for as long as for any other.

@@ -28,8 +28,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from tuner.errors import InputError
 from tuner.storage import LOCK, claiming, trials
 
-OWNER, BEAT, CRASHES = "worker", "lease", "crashes"
-"""User attributes of a trial: who has it, a number that its owner keeps changing, how often its worker died."""
+OWNER, BEAT, CRASHES, BEYOND = "worker", "lease", "crashes", "epochs_beyond"
+"""User attributes of a trial: who has it, a number that its owner keeps changing, how often its worker died, and epochs
+of further trainings that belong to it and report nothing."""
 RETRIES = 3
 """So often a trial is taken over from dead workers without having come further; then it has failed."""
 SECONDS = "TUNER_LEASE"
@@ -111,38 +112,43 @@ def reclaim(study: optuna.Study) -> list[int]:
     return [trial.number for trial in gone if take_over(study, trial)]
 
 
-def take_over(
-    study: optuna.Study, trial: FrozenTrial, give_up: Callable[[FrozenTrial, str], None] | None = None
-) -> bool:
+def take_over(study: optuna.Study, trial: FrozenTrial) -> bool:
     """Put a dead worker's trial back into the queue, unless it lives after all or another process was faster.
 
-    trial: as it was seen when its worker seemed dead. One whose workers died more than RETRIES times without coming
-    further goes to `give_up` with the reason instead; without one it is left for a process that has.
-    Returns whether the trial is no longer running.
+    trial: as it was seen when its worker seemed dead. Returns whether this call put it back.
     """
-    with _locked(study._storage, f"{LOCK}{study.study_name}:{trial.number}:{owner_of(trial)}") as mine:
+    with _locked(study._storage, _lock_name(study, trial)) as mine:
         if not mine:
             return False
         now = study._storage.get_trial(trial._trial_id)
         if now.state != TrialState.RUNNING or mark(now) != mark(trial):
             return False
-        crashes = count_crash(now)
-        if crashes["count"] <= RETRIES:
-            study._storage.set_trial_user_attr(trial._trial_id, CRASHES, crashes)
-            _put_back(study, trial._trial_id)
-            return True
-        if give_up is None:
-            return False
-        times = f"{crashes['count']} times without getting past epoch {crashes['epoch']}"
-        give_up(now, f"its worker died {times}; the last one was {describe(owner_of(now))}")
+        study._storage.set_trial_user_attr(trial._trial_id, CRASHES, _count_crash(now))
+        _put_back(study, trial._trial_id)
         return True
 
 
-def count_crash(trial: FrozenTrial) -> dict[str, int]:
-    """How often the trial's worker has died in a row without reporting a further epoch, this time included."""
+def _count_crash(trial: FrozenTrial) -> dict[str, Any]:
+    """How often the trial's worker has died in a row without coming a further epoch, this time included."""
     before = trial.user_attrs.get(CRASHES, {"count": 0, "epoch": -1})
-    epoch = max(trial.intermediate_values, default=0)
-    return {"count": before["count"] + 1 if epoch <= before["epoch"] else 1, "epoch": epoch}
+    epoch = max(trial.intermediate_values, default=0) + trial.user_attrs.get(BEYOND, 0)
+    count = before["count"] + 1 if epoch <= before["epoch"] else 1
+    return {"count": count, "epoch": epoch, "last": describe(owner_of(trial))}
+
+
+def spent(trial: Trial) -> str | None:
+    """Why a claimed trial should not be tried once more; None where it should."""
+    crashes = trial.user_attrs.get(CRASHES)
+    if crashes is None or crashes["count"] <= RETRIES:
+        return None
+    return (
+        f"its worker died {crashes['count']} times without getting past epoch {crashes['epoch']}; "
+        f"the last one was {crashes['last']}"
+    )
+
+
+def _lock_name(study: optuna.Study, trial: FrozenTrial) -> str:
+    return f"{LOCK}{study.study_name}:{trial.number}:{owner_of(trial)}"
 
 
 @contextmanager
@@ -162,10 +168,7 @@ def _locked(storage: BaseStorage, name: str) -> Iterator[bool]:
 def break_lock(study: optuna.Study, trial: FrozenTrial) -> None:
     """Remove the lock of a process that died while it held it."""
     with suppress(KeyError):
-        storage = study._storage
-        storage.delete_study(
-            storage.get_study_id_from_name(f"{LOCK}{study.study_name}:{trial.number}:{owner_of(trial)}")
-        )
+        study._storage.delete_study(study._storage.get_study_id_from_name(_lock_name(study, trial)))
 
 
 def mark(trial: FrozenTrial) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from tuner.interrupt import leave_if_asked
+from tuner.interrupt import rest
 from tuner.masking import masked
 
 LONGEST = 600.0
@@ -74,11 +74,10 @@ def impatient() -> Iterator[None]:
 
 
 def _wait(seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        time.sleep(min(left, 0.2))
-        if threading.current_thread() is threading.main_thread():
-            leave_if_asked()
+    if threading.current_thread() is threading.main_thread():
+        rest(seconds)
+    else:
+        time.sleep(seconds)
 
 
 def _say(text: str) -> None:

@@ -12,13 +12,14 @@ from optuna.storages import BaseStorage
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import TrialState
 
-from tuner import storage, worker
+from tuner import lease, storage, worker
 from tuner.errors import InputError, RunError
 from tuner.interrupt import leave_if_asked, rest, signals
+from tuner.keeper import Keeper
 from tuner.lease import abandoned
 from tuner.masking import masked
 from tuner.study import DETACHED, Place, Study, open_study
-from tuner.validate import blocks
+from tuner.validate import blocks, working
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 30.0
 """Seconds between two looks at the storage; an idle worker looks less and less often."""
@@ -30,13 +31,16 @@ PATIENCE = 600.0
 """Seconds after which a worker that began so counts as gone."""
 
 
-def join(place: Place, name: str, *, device: str, say: Callable[[str], None]) -> int:
-    """Work on a study or validation until nothing waits in it; returns how many trials or blocks this worker ended."""
+def join(place: Place, name: str, *, device: str, say: Callable[[str], None], stay: bool = True) -> int:
+    """Work on a study or validation until it has ended; returns how many trials or blocks this worker ended.
+
+    stay: wait while other workers train, in case one of them stops; else only until nothing waits.
+    """
     validation = blocks.open_validation(place, name)
     if validation is not None:
-        return blocks.work(validation, device=device, say=say)
+        return working.work(validation, device=device, say=say, stay=stay)
     study = open_study(place, name)
-    count = worker.work(study, device=device, say=say)
+    count = worker.work(study, device=device, say=say, stay=stay)
     finish_detached(study, say)
     return count
 
@@ -49,6 +53,7 @@ def serve(place: Place, *, device: str, say: Callable[[str], None], pause: float
     """
     opened = storage.open_storage(place.storage)
     aside: dict[str, float] = {}
+    watched: dict[str, Keeper] = {}
     idle = pause
     say(f"waiting for work in {masked(place.storage)}")
     with signals():
@@ -56,18 +61,41 @@ def serve(place: Place, *, device: str, say: Callable[[str], None], pause: float
             leave_if_asked()
             name = next_queued(opened, {name for name, until in aside.items() if until > time.monotonic()})
             if name is None:
+                if watch(opened, watched):
+                    idle = min(idle, lease.seconds() / 4)
                 rest(idle * random.uniform(0.8, 1.2))  # not all workers at once
                 idle = min(1.5 * idle, max(LONGEST_PAUSE, pause))
                 continue
             idle = pause
             try:
-                count = join(place, name, device=device, say=say)
+                count = join(place, name, device=device, say=say, stay=False)
                 say(f"nothing waits in {name}; this worker finished {count}")
             except (InputError, RunError) as error:
                 say(masked(f"{name} cannot be worked on here: {error}; others may, next try in {ASIDE / 60:.0f} min"))
                 aside[name] = time.monotonic() + ASIDE
             gc.unfreeze()  # the next study is other data
             gc.collect()
+
+
+def watch(opened: BaseStorage, watched: dict[str, Keeper]) -> bool:
+    """Put trials of workers that show no sign of life back into the queue; whether there are any that run.
+
+    watched: a keeper for each study in which trials run, kept from one call to the next.
+    """
+    running = set()
+    for study in opened.get_all_studies():
+        name = study.study_name
+        if not {"spec", blocks.KIND} & study.user_attrs.keys() or "finished_at" in study.user_attrs:
+            continue
+        if any(t.state == TrialState.RUNNING for t in opened.get_all_trials(study._study_id, deepcopy=False)):
+            running.add(name)
+            if name not in watched:
+                watched[name] = Keeper(storage.load_study(opened, name))
+            watched[name].look()
+            watched[name].recover()
+    for name in watched.keys() - running:
+        del watched[name]
+    return bool(running)
 
 
 def next_queued(opened: BaseStorage, leave_out: set[str]) -> str | None:

@@ -83,7 +83,8 @@ def run(
         if not quiet:
             _introduce(opened, device, console)
             _warm_start(opened, console)
-        if any(t.state.name == "WAITING" for t in storage.trials(opened.optuna)) or lease.reclaim(opened.optuna):
+        # Also where other workers train what is left: should one of them stop, its trial is taken over.
+        if _unfinished(opened):
             processes = processes or local.start(label, place, count, device)
             _train(opened, processes, console, quiet)
     finally:
@@ -223,6 +224,15 @@ def _warm_start(study: Study, console: Console) -> None:
         console.print(f"after the plans, the best of {taken[0]['study']}: {told}", highlight=False, soft_wrap=True)
 
 
+def _unfinished(study: Study) -> bool:
+    """Whether a trial that was asked for has not ended."""
+    asked = study.n_trials
+    return any(
+        t.state.name == "RUNNING" or (t.state.name == "WAITING" and t.number < asked)
+        for t in storage.trials(study.optuna)
+    )
+
+
 def _train(study: Study, processes: list[local.Process], console: Console, quiet: bool) -> None:
     """Let the workers begin and watch them until all have left."""
     local.go(processes)
@@ -237,7 +247,7 @@ def _train(study: Study, processes: list[local.Process], console: Console, quiet
     finally:
         lease.reclaim(study.optuna)
     failed = [p for p in processes if p.exit_code]
-    if failed and any(t.state.name == "WAITING" for t in storage.trials(study.optuna)):
+    if failed and _unfinished(study):
         raise RunError(f"{failed[0].last_words()} (worker log: {failed[0].log})")
     for p in failed:
         console.print(f"[yellow]a worker stopped early: {p.last_words()} (log: {p.log})[/yellow]", highlight=False)

@@ -117,12 +117,25 @@ def distribution(rng: Range, *, whole: bool = False) -> BaseDistribution:
 def suggest(trial: Trial, name: str, spec: Spec) -> Any:
     """Ask the sampler for one knob."""
     found = distribution(spec.knobs[name], whole=spec.vocabulary.knobs[name].kind == "int")
+    _catch_up(trial, name, found)
     if isinstance(found, CategoricalDistribution):
         return trial.suggest_categorical(name, found.choices)
     if isinstance(found, IntDistribution):
         return trial.suggest_int(name, found.low, found.high, log=found.log)
     assert isinstance(found, FloatDistribution)
     return trial.suggest_float(name, found.low, found.high, log=found.log)
+
+
+def _catch_up(trial: Trial, name: str, found: BaseDistribution) -> None:
+    """Where an earlier worker has asked for this knob, draw it again and throw it away.
+
+    The sampler draws one knob after the other from one stream: the knobs that are still missing come out as they would
+    have for the worker that died between two of them.
+    """
+    frozen = trial._get_latest_trial()
+    drawn = name not in trial._fixed_params and name not in trial.relative_params and not found.single()
+    if name in frozen.distributions and drawn:
+        trial.study.sampler.sample_independent(trial.study, frozen, name, found)
 
 
 def trials(study: optuna.Study, states: Sequence[TrialState] | None = None) -> list[FrozenTrial]:

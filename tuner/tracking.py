@@ -15,6 +15,7 @@ from tuner.database import MLFLOW, first_line, is_database, made_once
 from tuner.errors import InputError, RunError
 from tuner.masking import masked
 from tuner.names import inside
+from tuner.patience import find, impatient, ride_out
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -23,6 +24,7 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 for noisy in ("mlflow", "alembic"):
     logging.getLogger(noisy).setLevel(logging.ERROR)
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # what it logs it raises too
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
@@ -53,6 +55,10 @@ class Tracker:
         self.uri, self.state = uri, state
         self._pending: dict[str, list[Any]] = {}
         self._flushed: dict[str, float] = {}
+        self._there: dict[str, set[tuple[str, int]]] = {}
+        """points that runs have already which were not written by this process, or of which it cannot be sure"""
+        self._unsure: set[str] = set()
+        self._away = False
         import mlflow
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
@@ -93,27 +99,92 @@ class Tracker:
         self, study: Mapping[str, str], name: str, params: Mapping[str, Any], tags: Mapping[str, str]
     ) -> str:
         """A child run of the study; returns its id."""
-        run = self._try(
-            lambda: self.client.create_run(
-                study["experiment_id"], run_name=name, tags={PARENT: study["run_id"], **tags, "state": "RUNNING"}
-            )
-        )
-        run_id: str = run.info.run_id
-        self._log(run_id, params=params)
-        self._flushed[run_id] = time.monotonic()
-        return run_id
+        tried = False
 
-    def epoch(self, run_id: str, metrics: Mapping[str, float], epoch: int) -> None:
-        """Note the metrics of an epoch; written every few seconds and at the end, in large batches."""
-        self._pending.setdefault(run_id, []).extend(points(metrics, epoch))
-        if time.monotonic() - self._flushed.get(run_id, 0.0) > FLUSH_SECONDS:
-            self._flush(run_id)
+        def create() -> str:
+            nonlocal tried
+            # Where the answer was lost the run may have been made all the same.
+            if tried and (made := self.runs_of(study, tags["trial"])):
+                return made[0]
+            tried = True
+            tags_of_run = {PARENT: study["run_id"], **tags, "state": "RUNNING"}
+            run_id: str = self.client.create_run(study["experiment_id"], run_name=name, tags=tags_of_run).info.run_id
+            return run_id
+
+        found: str = self._try(create)
+        self._log(found, params=params)
+        self._flushed[found] = time.monotonic()
+        return found
+
+    def runs_of(self, study: Mapping[str, str], trial: str) -> list[str]:
+        """The runs of a trial that are there, oldest first."""
+        known = f"tags.trial = '{trial}' and tags.`{PARENT}` = '{study['run_id']}'"
+        order = ["attributes.start_time ASC"]
+        found = self._try(
+            lambda: self.client.search_runs([study["experiment_id"]], filter_string=known, order_by=order)
+        )
+        return [run.info.run_id for run in found]
+
+    def resume(self, run_id: str) -> bool:
+        """Go on with a run that was interrupted: points that it has are not written again. False where it is gone."""
+        from mlflow.exceptions import MlflowException
+
+        def there() -> Any:
+            try:
+                return self.client.get_run(run_id)
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return None
+                raise
+
+        run = self._try(there)
+        if run is None or run.info.lifecycle_stage != "active":
+            return False
+        self._there[run_id] = self._points_of(run_id)
+        self._try(lambda: self.client.update_run(run_id, status="RUNNING"))
+        self._log(run_id, tags={"state": "RUNNING", "reason": ""})
+        self._flushed[run_id] = time.monotonic()
+        return True
+
+    def _points_of(self, run_id: str) -> set[tuple[str, int]]:
+        """Metric and epoch of every point that a run has."""
+
+        def read() -> set[tuple[str, int]]:
+            names = self.client.get_run(run_id).data.metrics
+            return {(name, p.step) for name in names for p in self.client.get_metric_history(run_id, name)}
+
+        found: set[tuple[str, int]] = self._try(read)
+        return found
+
+    def epoch(self, run_id: str, metrics: Mapping[str, float], epoch: int, when: int | None = None) -> None:
+        """Note the metrics of an epoch; written every few seconds and at the end, in large batches.
+
+        when: the moment it ended, in milliseconds since 1970; by default now. While MLflow cannot be reached the
+        points are kept and the training goes on; while a disk is full it waits.
+        """
+        self._pending.setdefault(run_id, []).extend(points(metrics, epoch, when))
+        if time.monotonic() - self._flushed.get(run_id, 0.0) <= FLUSH_SECONDS:
+            return
+        try:
+            with impatient():
+                self._flush(run_id)
+            self._away = False
+        except RunError as error:
+            trouble = find(error)
+            if trouble is None:
+                raise
+            if trouble.full:
+                self._flush(run_id)
+            elif not self._away:
+                self._away = True
+                print(f"MLflow at {masked(self.uri)}: {trouble.what}; the training goes on", flush=True)
 
     def end_trial(self, run_id: str, state: str, tags: Mapping[str, str], metrics: Mapping[str, float]) -> None:
         """Write what is pending and close the run with the status of the trial's state."""
         self._pending.setdefault(run_id, []).extend(points(metrics))
         self._flush(run_id, {**tags, "state": state})
         self._try(lambda: self.client.set_terminated(run_id, RUN_STATUS[state]))
+        self._there.pop(run_id, None)
 
     def update(
         self, run_id: str, *, tags: Mapping[str, str] | None = None, metrics: Mapping[str, float] | None = None
@@ -142,15 +213,39 @@ class Tracker:
             self.client.set_experiment_tag(experiment_id, name, value)
 
     def _flush(self, run_id: str, tags: Mapping[str, str] | None = None) -> None:
-        rows = self._pending.pop(run_id, [])
         self._flushed[run_id] = time.monotonic()
-        newest = max((row.step for row in rows), default=0)
-        history = [row for row in rows if 0 < row.step < newest]
-        if self._bulk is not None and history:
-            self._try(lambda: self._bulk(run_id, history))
-            rows = [row for row in rows if not 0 < row.step < newest]
-        for start in range(0, max(len(rows), 1), _LARGEST_BATCH):
-            self._log(run_id, metrics=rows[start : start + _LARGEST_BATCH], tags=tags if start == 0 else None)
+        if run_id in self._unsure:
+            # A write failed half-way, or was done and its answer lost.
+            self._there[run_id] = self._points_of(run_id)
+        self._unsure.add(run_id)
+        there = self._there.get(run_id, set())
+        rows = [row for row in self._pending.get(run_id, []) if (row.key, row.step) not in there]
+        newest: dict[str, int] = {}
+        for row in rows:
+            newest[row.key] = max(row.step, newest.get(row.key, 0))
+        history = [row for row in rows if 0 < row.step < newest[row.key]] if self._bulk is not None else []
+        rest = rows if not history else [row for row in rows if not 0 < row.step < newest[row.key]]
+        # The newest points first: they are what tells which metrics a run has.
+        for start in range(0, max(len(rest), 1), _LARGEST_BATCH):
+            self._log(run_id, metrics=rest[start : start + _LARGEST_BATCH], tags=tags if start == 0 else None)
+        if history:
+            self._write_history(run_id, history)
+        self._pending.pop(run_id, None)
+        self._unsure.discard(run_id)
+
+    def _write_history(self, run_id: str, rows: list[Any]) -> None:
+        """Older points in one statement; where its answer was lost, those that are missing."""
+        tried = False
+
+        def write() -> None:
+            nonlocal tried
+            there = self._points_of(run_id) if tried else set()
+            tried = True
+            missing = [row for row in rows if (row.key, row.step) not in there]
+            if missing and self._bulk is not None:
+                self._bulk(run_id, missing)
+
+        self._try(write)
 
     def _log(
         self,
@@ -173,17 +268,17 @@ class Tracker:
 
     def _try(self, call: Any) -> Any:
         try:
-            return call()
+            return ride_out(call, f"MLflow at {masked(self.uri)}")
         except self._errors as error:
             raise RunError(f"MLflow at {masked(self.uri)} failed: {masked(str(error).splitlines()[0])}") from error
 
 
-def points(metrics: Mapping[str, float], step: int = 0) -> list[Any]:
-    """MLflow's metric points of this moment, at an epoch or (0) once a run."""
+def points(metrics: Mapping[str, float], step: int = 0, when: int | None = None) -> list[Any]:
+    """MLflow's metric points at an epoch or (0) once a run; when: in milliseconds since 1970, by default now."""
     from mlflow.entities import Metric
 
-    now = int(time.time() * 1000)
-    return [Metric(metric_name(name), value, now, step) for name, value in metrics.items()]
+    moment = int(time.time() * 1000) if when is None else when
+    return [Metric(metric_name(name), value, moment, step) for name, value in metrics.items()]
 
 
 def bulk_insert(client: Any) -> Callable[[str, list[Any]], None] | None:

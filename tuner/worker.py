@@ -6,32 +6,37 @@ import errno
 import gc
 import math
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from trainer.knobs import Config
 from trainer.metrics import EpochReport
+from trainer.resume import State, epoch_metrics
 from trainer.tensors import TensorData, to_tensors
-from trainer.train import Receiver, Result, train
+from trainer.train import Receiver, Result, Saver, train
 from tuner import device as devices
 from tuner import lease, model_file, own_code, provenance, storage
+from tuner.attempt import Running, together
+from tuner.checkpoint import Checkpoint, Found, Saving, folder, identity, tidy
 from tuner.errors import RunError, UserCodeError
-from tuner.interrupt import Interrupted, leave_if_asked, signals
+from tuner.interrupt import Interrupted, leave_before_long, leave_if_asked, signals
+from tuner.keeper import Keeper
 from tuner.masking import masked
+from tuner.patience import impatient
 from tuner.pruning import RungPruner
 from tuner.sampling import sampler
 from tuner.script import train as script
 from tuner.script.rules import takes_a_seed
 from tuner.study import Study
-from tuner.summary import label, title
+from tuner.summary import config_of, epochs_run, label, title
 from tuner.tracking import Tracker, finite
 
 KEPT_CURVES = (
@@ -50,26 +55,13 @@ FAILURES_IN_A_ROW = 3
 """So many failures one after the other are no accident: the worker stops."""
 
 
-@dataclass(slots=True)
-class Running:
-    """A claimed trial while it trains."""
+def work(
+    study: Study, *, device: str, population: int = 1, say: Callable[[str], None] = print, stay: bool = True
+) -> int:
+    """Train trials until all have ended; returns how many this worker finished.
 
-    trial: Trial
-    config: Config
-    run_id: str
-    reported: int = 0
-    """last epoch that was reported before the trial was interrupted"""
-
-    @property
-    def protected(self) -> bool:
-        """The baseline and the plans are never pruned: every study contains its own comparison."""
-        return "plan" in self.trial.user_attrs
-
-
-def work(study: Study, *, device: str, population: int = 1, say: Callable[[str], None] = print) -> int:
-    """Train trials until none waits; returns how many this worker finished.
-
-    device: cpu, cuda or cuda:N; population: trials trained together. Raises RunError after FAILURES_IN_A_ROW failed
+    device: cpu, cuda or cuda:N; population: trials trained together; stay: wait while other workers train, in case one
+    of them stops. Raises RunError after FAILURES_IN_A_ROW failed
     trials in a row, and Interrupted, with the trials handed back, on SIGINT or SIGTERM.
     """
     if device == "cpu":
@@ -77,19 +69,18 @@ def work(study: Study, *, device: str, population: int = 1, say: Callable[[str],
     if said := own_code.notice(study.spec):
         say(said)
     tensors = None if study.spec.command else to_tensors(study.data(), study.spec.model, device)
-    worker = Worker(study, tensors, study.tracker(), device, say)
     # What is loaded by now lives as long as the process: the garbage collector need not look at it again.
     gc.freeze()
-    with signals():
-        for number in lease.reclaim(study.optuna):
-            say(f"trial {number}: its worker is gone, it goes back into the queue")
+    with signals(), Keeper(study.optuna) as keeper:
+        worker = Worker(study, tensors, study.tracker(), device, say, keeper)
         finished, failed = 0, 0
-        while trials := worker.claim(population):
+        while trials := keeper.next(lambda: worker.claim(population), say, stay=stay):
             states = worker.run(trials)
             finished += len(states)
             failed = failed + len(states) if set(states) == {TrialState.FAIL} else 0
             if failed >= FAILURES_IN_A_ROW:
                 raise RunError(f"{failed} trials in a row failed; the last one: {worker.last_failure}")
+        tidy(worker.checkpoints, worker.unfinished())
     return finished
 
 
@@ -97,47 +88,63 @@ class Worker:
     """What one worker process needs to run trials."""
 
     def __init__(
-        self, study: Study, data: TensorData | None, tracker: Tracker, device: str, say: Callable[[str], None]
+        self,
+        study: Study,
+        data: TensorData | None,
+        tracker: Tracker,
+        device: str,
+        say: Callable[[str], None],
+        keeper: Keeper,
     ) -> None:
         self.study, self.data, self.tracker, self.device, self.say = study, data, tracker, device, say
+        self.keeper, self.checkpoints = keeper, folder(study.place.state, study.name)
         self.objective = study.spec.goal
-        fingerprint = study.optuna.user_attrs["data_fingerprint"] or ""
-        self.tags = provenance.tags(devices.describe(device), study.spec.seed, fingerprint)
-        code = own_code.fingerprints(study.spec)
-        self.tags |= {"code": " ".join(f"{name}={digits}" for name, digits in code.items())} if code else {}
+        self.fingerprint = study.optuna.user_attrs["data_fingerprint"] or ""
+        self.tags = provenance.tags(devices.describe(device), study.spec.seed, self.fingerprint)
+        self.code = own_code.fingerprints(study.spec)
+        self.tags |= {"code": " ".join(f"{name}={digits}" for name, digits in self.code.items())} if self.code else {}
         self.last_failure = ""
 
     def claim(self, count: int) -> list[Trial]:
-        """Up to `count` trials from the queue; where it is empty, those of workers that died meanwhile."""
-        return self._claim(count) or (self._claim(count) if lease.reclaim(self.study.optuna) else [])
-
-    def _claim(self, count: int) -> list[Trial]:
+        """Up to `count` trials from the queue. One whose workers keep dying ends here."""
         spec = self.study.spec
         found: list[Trial] = []
         while len(found) < count:
             trial = lease.claim(self.study.optuna, self.study.n_trials, lambda n: sampler(spec.search, spec.seed, n))
             if trial is None:
                 break
-            found.append(trial)
+            self.keeper.hold(trial)
+            if why := lease.spent(trial):
+                self._give_up(trial, why)
+            else:
+                found.append(trial)
         return found
 
     def run(self, trials: Sequence[Trial]) -> list[TrialState]:
-        """Train claimed trials together and tell how each ended."""
+        """Train claimed trials together and tell how each ended; what another worker took over is left to it."""
         running: list[Running] = []
         try:
-            running = [self._start(trial) for trial in trials]
-            results = self._train(
-                [r.config for r in running],
-                [f"trial-{r.trial.number}" for r in running],
-                seed=self.study.spec.seed,
-                report=lambda reports: self._judge(running, reports),
-            )
-            return [self._finish(r, result) for r, result in zip(running, results, strict=True)]
-        except (Interrupted, KeyboardInterrupt):
+            for trial in trials:
+                running.append(self._start(trial))
+            states: list[TrialState] = []
+            for group in together(running):
+                results = self._train(
+                    [r.config for r in group],
+                    [f"trial-{r.trial.number}" for r in group],
+                    seed=self.study.spec.seed,
+                    report=partial(self._judge, group),
+                    resume=[r.found.states[0] for r in group if r.found is not None],
+                    save=Saving(partial(_write, group), self.say),
+                )
+                for r, result in zip(group, results, strict=True):
+                    with self._unless_lost(r):
+                        states += self._finish(r, result)
+            return states
+        except Interrupted:
             self._hand_back(trials, running, "interrupted")
             raise
         except Exception as error:
-            broken = _around_the_trial(error)
+            broken = around_the_trial(error)
             if broken is not None:
                 # The trial did nothing wrong and loses nothing; this worker cannot go on.
                 self._hand_back(trials, running, broken)
@@ -148,16 +155,42 @@ class Worker:
             log = error.log if isinstance(error, UserCodeError) else None
             self._fail(trials, running, masked(str(error) if theirs else traceback.format_exc()), log)
             return [TrialState.FAIL] * len(trials)
+        finally:
+            for trial in trials:
+                self.keeper.release(trial)
 
-    def _train(self, configs: Sequence[Config], labels: Sequence[str], *, seed: int, report: Receiver) -> list[Result]:
-        """Train members with the model, or by the script; labels: one a member, for what a script writes."""
+    def _train(
+        self,
+        configs: Sequence[Config],
+        labels: Sequence[str],
+        *,
+        seed: int,
+        report: Receiver = lambda reports: (),
+        resume: Sequence[State] = (),
+        save: Saver,
+    ) -> list[Result]:
+        """Train members with the model, from where they stand, or by the script, from the start.
+
+        labels: one a member, for what a script writes.
+        """
         spec = self.study.spec
         if self.data is None:
             folders = [self.study.place.state / "scripts" / self.study.name / label for label in labels]
             return script.train(
                 configs, spec, folders=folders, device=self.device, seed=seed, report=report, between=leave_if_asked
             )
-        return train(configs, self.data, spec.model, spec.training, seed=seed, objective=self.objective, report=report)
+        return train(
+            configs,
+            self.data,
+            spec.model,
+            spec.training,
+            seed=seed,
+            objective=self.objective,
+            report=report,
+            resume=resume,
+            save=save,
+            between=leave_before_long,
+        )
 
     def _start(self, trial: Trial) -> Running:
         """Ask for the knobs and open the MLflow run."""
@@ -168,41 +201,91 @@ class Worker:
             if spec.exists(name, {**overrides, **params}):
                 params[name] = storage.suggest(trial, name, spec)
         config = spec.config(params, overrides)
-        previous = trial.user_attrs.get("run_id")
-        if previous:
-            # The trial was interrupted and starts over: one trial has one run, without doubled epochs.
-            self.tracker.delete(previous)
-        known = label(trial.user_attrs)
-        tags = {**self.tags, "trial": str(trial.number), **({"plan": known} if known else {})}
-        run_id = self.tracker.start_trial(
-            self.study.runs, title(trial.number, config.knobs(), known), config.knobs(), tags
-        )
+        checkpoint = self._checkpoint(trial.number, config, spec.seed)
+        found = checkpoint.read()
+        run_id, found = self._run(trial, config, found)
         trial.set_user_attr("run_id", run_id)
         trial.set_user_attr("config", config.knobs())
-        before = self.study.optuna._storage.get_trial(trial._trial_id).intermediate_values
-        return Running(trial, config, run_id, max(before, default=0))
+        r = Running(trial, config, run_id, checkpoint, found)
+        for epoch, metrics, when in r.restored():
+            # What the worker before had not written any more.
+            self._note(r, epoch, metrics, when)
+        if r.times:
+            self.say(f"trial {trial.number} goes on after epoch {len(r.times)}")
+        return r
 
-    def _judge(self, running: list[Running], reports: list[EpochReport]) -> list[int]:
+    def _checkpoint(self, number: int, config: Config, seed: int, part: str = "") -> Checkpoint:
+        spec = self.study.spec
+        facts = {
+            "knobs": config.knobs(),
+            "seed": seed,
+            "model": spec.model,
+            "training": spec.training,
+            "objective": spec.objective,
+            "data": self.fingerprint,
+            "code": self.code,
+            "versions": [provenance.versions()[name] for name in ("tuner", "torch")],
+        }
+        return Checkpoint(self.checkpoints / f"{number}{part}.pt", identity(**facts), self.say)
+
+    def _run(self, trial: Trial, config: Config, found: Found | None) -> tuple[str, Found | None]:
+        """The trial's run in MLflow, and the checkpoint if it goes on: one trial has one run, no epoch twice."""
+        known, runs = label(trial.user_attrs), self.study.runs
+        previous = trial.user_attrs.get("run_id")
+        if previous is None and lease.CRASHES in trial.user_attrs:
+            # The worker before may have died between making the run and noting it.
+            for orphan in self.tracker.runs_of(runs, str(trial.number)):
+                self.tracker.delete(orphan)
+        if previous and found and self.tracker.resume(previous):
+            return previous, found
+        if previous and not found:
+            self.tracker.delete(previous)  # the trial starts over
+        tags = {**self.tags, "trial": str(trial.number), **({"plan": known} if known else {})}
+        name = title(trial.number, config.knobs(), known)
+        return self.tracker.start_trial(runs, name, config.knobs(), tags), found
+
+    def _note(self, r: Running, epoch: int, metrics: Mapping[str, float], when: int) -> None:
+        """Keep what an epoch measured for MLflow and for the storage."""
+        self.tracker.epoch(r.run_id, finite(metrics), epoch, when)
+        value = metrics.get(self.objective.metric, math.nan)
+        if math.isfinite(value):
+            r.reports.add(epoch, value)
+
+    def _judge(self, group: list[Running], reports: list[EpochReport]) -> list[int]:
         """Report all, then judge all: returns the positions to stop."""
-        leave_if_asked()
-        for report in reports:
-            r = running[report.member]
-            self.tracker.epoch(r.run_id, finite(report.metrics), report.epoch)
-            # A script may tell more of an epoch later than the objective.
-            value = report.metrics.get(self.objective.metric, math.nan)
-            if math.isfinite(value) and report.epoch > r.reported:
-                r.trial.report(value, report.epoch)
         pruner = self.study.optuna.pruner
         rung = isinstance(pruner, RungPruner) and reports[0].epoch in pruner.rungs
-        return [
-            report.member
-            for report in reports
-            if rung and not running[report.member].protected and running[report.member].trial.should_prune()
-        ]
+        lost, stop = set(), []
+        for report in reports:
+            r = group[report.member]
+            when = r.ended(report.epoch)
+            if r.trial._trial_id in self.keeper.lost:
+                lost.add(report.member)
+                continue
+            with self._unless_lost(r):
+                self._note(r, report.epoch, report.metrics, when)
+                r.reports.write(wait=rung)  # a rung compares: it waits for the storage
+        for report in reports:
+            r = group[report.member]
+            if report.member in lost or (rung and not r.protected and r.trial.should_prune()):
+                stop.append(report.member)
+        return stop
 
-    def _finish(self, r: Running, result: Result) -> TrialState:
-        """Store what became of a trial, then tell Optuna, then close its run."""
+    @contextmanager
+    def _unless_lost(self, r: Running) -> Iterator[None]:
+        """A trial that has ended was taken over: what cannot be written about it is not this worker's to write."""
+        try:
+            yield
+        except UpdateFinishedTrialError:
+            self.keeper.lost.add(r.trial._trial_id)
+
+    def _finish(self, r: Running, result: Result) -> list[TrialState]:
+        """Store what became of a trial, close its run, then tell Optuna; nothing where it is another worker's now."""
         replicates = self._replicates(r) if r.trial.user_attrs.get("plan") == "baseline" else None
+        if not self.keeper.holds(r.trial):
+            self.say(f"trial {r.trial.number} was taken over by another worker; left to it")
+            return []
+        r.reports.write(wait=True)
         state, reason = TrialState.COMPLETE, ""
         if result.state == "diverged":
             state, reason = TrialState.PRUNED, f"diverged at {result.reason}"
@@ -232,58 +315,107 @@ class Worker:
             self.tracker.artifact(r.run_id, result.log)
         if state == TrialState.COMPLETE and self.data is not None and self._leads(result.best_value):
             model_file.log(self.tracker, r.run_id, result, self.study.spec, self.data)
+        # MLflow first: a trial that has ended is nobody's to finish.
+        self.tracker.end_trial(r.run_id, state.name, tags, finite(metrics))
         if state == TrialState.COMPLETE:
             self.study.optuna.tell(r.trial, result.best_value)
         else:
             self.study.optuna.tell(r.trial, state=TrialState.PRUNED)
-        self.tracker.end_trial(r.run_id, state.name, tags, finite(metrics))
+        r.checkpoint.remove()
         self.say(line(r.trial.number, r.config, state.name, result, label(r.trial.user_attrs)))
-        return state
+        return [state]
 
     def _replicates(self, r: Running) -> dict[str, Any]:
-        """The baseline again under other seeds: what a result moves by when nothing but chance differs."""
+        """The baseline again under other seeds: what a result moves by when nothing but chance differs.
+
+        Each is a training with a checkpoint of its own, and those that have ended are kept with the trial.
+        """
         spec = self.study.spec
-        values, epochs = [], 0
-        for i in range(spec.search.replicates if takes_a_seed(spec) else 0):
-            seed, label = spec.seed + 1_000_003 * (i + 1), f"trial-{r.trial.number}-replicate-{i + 1}"
-            result = self._train([r.config], [label], seed=seed, report=lambda _: leave_if_asked())[0]
-            epochs += result.epochs
-            if math.isfinite(result.best_value):
-                values.append(result.best_value)
-        return {"values": values, "epochs": epochs}
+        done: list[list[float]] = list(r.trial.user_attrs.get("replicates", []))
+        for i in range(len(done), spec.search.replicates if takes_a_seed(spec) else 0):
+            seed = spec.seed + 1_000_003 * (i + 1)
+            checkpoint = self._checkpoint(r.trial.number, r.config, seed, f"-{i + 1}")
+            found = checkpoint.read()
+            (result,) = self._train(
+                [r.config],
+                [f"trial-{r.trial.number}-replicate-{i + 1}"],
+                seed=seed,
+                resume=found.states if found else (),
+                save=Saving(partial(self._replicated, r, i, checkpoint), self.say),
+            )
+            done.append([result.best_value, result.epochs])
+            r.trial.set_user_attr("replicates", done)
+            checkpoint.remove()
+        values = [value for value, _ in done if math.isfinite(value)]
+        return {"values": values, "epochs": int(sum(epochs for _, epochs in done))}
+
+    def _replicated(self, r: Running, number: int, checkpoint: Checkpoint, states: Sequence[State]) -> None:
+        """Write a replicate's checkpoint, and let the storage know that the trial comes along."""
+        checkpoint.write(states)
+        with impatient(), suppress(*_AWAY):
+            r.trial.set_user_attr(lease.BEYOND, number * self.study.spec.training.epochs + states[0]["epoch"])
 
     def _leads(self, value: float) -> bool:
         """Whether no completed trial is better so far: only then is a model worth keeping."""
         done = storage.trials(self.study.optuna, [TrialState.COMPLETE])
         return not any(self.objective.better(t.value, value) for t in done if t.value is not None)
 
+    def unfinished(self) -> list[str]:
+        """Numbers of the trials whose checkpoints may still be needed."""
+        there = storage.trials(self.study.optuna, [TrialState.RUNNING, TrialState.WAITING])
+        return [str(trial.number) for trial in there]
+
     def _hand_back(self, trials: Sequence[Trial], running: list[Running], why: str) -> None:
-        """Put unfinished trials back into the queue. What cannot be written now is reclaimed at the next start."""
-        for trial in trials:
-            with suppress(SQLAlchemyError, StorageInternalError):
-                if not _state(self.study, trial).is_finished():
+        """Put unfinished trials back into the queue. What cannot be written now is taken over or reclaimed later."""
+        with impatient():
+            mine = []
+            for trial in trials:
+                with suppress(*_AWAY):
+                    if self.keeper.holds(trial):
+                        mine.append(trial)
+            # MLflow first: whoever claims the trial goes on with the run.
+            for r in running:
+                if r.trial in mine:
+                    with suppress(*_AWAY, RunError):
+                        r.reports.write()
+                        self.tracker.end_trial(r.run_id, "INTERRUPTED", {"reason": f"{why}; goes on when claimed"}, {})
+            for trial in mine:
+                with suppress(*_AWAY):
                     lease.hand_back(self.study.optuna, trial._trial_id, lease.owner_of(trial))
-        self._close(running, "INTERRUPTED", f"{why}; goes on at the next start")
 
     def _fail(self, trials: Sequence[Trial], running: list[Running], text: str, log: Path | None) -> None:
-        for trial in trials:
-            if not _state(self.study, trial).is_finished():
-                trial.set_user_attr("result", {"reason": text.strip().splitlines()[-1], "traceback": text, "epochs": 0})
-                self.study.optuna.tell(trial, state=TrialState.FAIL)
-        if log is not None:
-            for r in running:
-                with suppress(RunError):
-                    self.tracker.artifact(r.run_id, log)
-        self._close(running, "FAIL", text)
-
-    def _close(self, running: list[Running], state: str, reason: str) -> None:
+        mine = [trial for trial in trials if self.keeper.holds(trial)]
         for r in running:
-            # The tracking server may be what failed; the storage has the reason.
-            with suppress(RunError):
-                self.tracker.end_trial(r.run_id, state, {"reason": reason}, {})
+            if r.trial in mine:
+                with suppress(RunError):  # MLflow may be what failed; the storage has the reason
+                    if log is not None:
+                        self.tracker.artifact(r.run_id, log)
+                    self.tracker.end_trial(r.run_id, "FAIL", {"reason": text}, {})
+        for trial in mine:
+            trial.set_user_attr("result", {"reason": text.strip().splitlines()[-1], "traceback": text, "epochs": 0})
+            self.study.optuna.tell(trial, state=TrialState.FAIL)
+
+    def _give_up(self, trial: Trial, why: str) -> None:
+        """End a claimed trial whose workers keep dying; its run keeps what they measured."""
+        run_id = trial.user_attrs.get("run_id")
+        frozen = self.study.optuna._storage.get_trial(trial._trial_id)
+        if run_id is not None and self.tracker.resume(run_id):
+            found = self._checkpoint(trial.number, config_of(self.study.spec, frozen), self.study.spec.seed).read()
+            for epoch, when in enumerate(found.times if found else [], start=1):
+                assert found is not None
+                self.tracker.epoch(run_id, finite(epoch_metrics(found.states[0], epoch)), epoch, when)
+            self.tracker.end_trial(run_id, "FAIL", {"reason": why}, {})
+        trial.set_user_attr("result", {"reason": why, "epochs": epochs_run(frozen)})
+        self.study.optuna.tell(trial, state=TrialState.FAIL)
+        self.keeper.release(trial)
+        self.say(f"trial {trial.number} failed: {why}")
 
 
-def _around_the_trial(error: Exception) -> str | None:
+_AWAY = (SQLAlchemyError, StorageInternalError, OSError, UpdateFinishedTrialError)
+"""What a storage raises that cannot be reached, or that has moved on."""
+
+
+def around_the_trial(error: Exception) -> str | None:
     """What is broken, where it is not the training itself: tracking, storage or disk; None for anything else."""
     if isinstance(error, RunError):
         return str(error)
@@ -295,8 +427,9 @@ def _around_the_trial(error: Exception) -> str | None:
     return None
 
 
-def _state(study: Study, trial: Trial) -> TrialState:
-    return study.optuna._storage.get_trial(trial._trial_id).state
+def _write(group: list[Running], states: Sequence[State]) -> None:
+    for r, state in zip(group, states, strict=True):
+        r.checkpoint.write([state], r.times)
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

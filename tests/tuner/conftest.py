@@ -22,6 +22,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from trainer.metrics import EpochReport
+from trainer.resume import restore, states
 from trainer.train import Result
 from tuner import storage, study_file, worker
 from tuner.study import Place, create_study
@@ -185,6 +186,20 @@ def make_study(make_place, tiny):
     return make
 
 
+@dataclass
+class Played:
+    """Where the members of a scripted training stand: nothing but the epoch and who is alive."""
+
+    alive: list[int]
+    epoch: int = 0
+
+    def state_dict(self) -> dict:
+        return {"epoch": self.epoch, **{key: {i: {} for i in self.alive} for key in ("members", "best", "norms")}}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.alive, self.epoch = list(state["members"]), state["epoch"]
+
+
 @pytest.fixture
 def scripted(monkeypatch):
     """Replaces the trainer: `scripted(play)`, where play(config, epoch) is the value of the objective.
@@ -196,11 +211,14 @@ def scripted(monkeypatch):
     def install(play):
         calls = []
 
-        def train(configs, data, model, training, *, seed, objective, report=lambda reports: ()):
+        def train(configs, data, model, training, *, seed, objective, report=lambda reports: (), **hooks):
             calls.append((list(configs), seed))
             results = [Result(config) for config in configs]
-            alive = list(range(len(configs)))
-            for epoch in range(1, training.epochs + 1):
+            population = Played(list(range(len(configs))))
+            if hooks.get("resume"):
+                restore(population, results, hooks["resume"])
+            alive = population.alive
+            for epoch in range(population.epoch + 1, training.epochs + 1) if alive else ():
                 reports = []
                 for i in alive:
                     value = play(configs[i], epoch)
@@ -231,8 +249,10 @@ def scripted(monkeypatch):
                         result.model = {"weight": torch.zeros(2)}
                     else:
                         alive.append(r.member)
+                population.alive, population.epoch = alive, epoch
                 if not alive:
                     break
+                hooks.get("save", lambda states: None)(lambda: states(population, results))
             return results
 
         monkeypatch.setattr(worker, "train", train)

@@ -233,7 +233,7 @@ def test_leases_are_renewed_and_watched_on_every_storage(workers, monkeypatch):
         watcher.look()
         assert [t.number for t in watcher.expired()] == ([dead.number] if now >= 1060 else [])
     assert holder.holds(alive)
-    assert [t.number for t in watcher.recover(None)] == [dead.number]
+    assert [t.number for t in watcher.recover()] == [dead.number]
     assert claim(second).number == dead.number
 
 
@@ -257,32 +257,20 @@ def test_a_worker_that_lost_its_trial_notices(workers):
 
 def test_retries_run_out_unless_the_trial_comes_further(study):
     queue(study, 1)
-    given_up, epoch = [], 0
 
-    def crash():
+    def crash(epoch):
         trial = claim(study)
-        assert trial is not None
+        assert lease.spent(trial) is None
         for e in range(epoch):
-            trial.report(0.5, e + 1)
-        return lease.take_over(study, storage.trials(study)[0], lambda t, why: given_up.append((t.number, why)))
+            study._storage.set_trial_intermediate_value(trial._trial_id, e + 1, 0.5)
+        assert lease.take_over(study, storage.trials(study)[0])
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a step that is reported again
-        for epoch in (0, 0, 0, 1, 1, 1):  # noqa: B007 (crash reads it); three times at each epoch
-            assert crash() and not given_up
-        assert storage.trials(study)[0].user_attrs["crashes"] == {"count": 3, "epoch": 1}
-        assert crash()
-    ((number, why),) = given_up
-    assert number == 0
-    assert "died 4 times without getting past epoch 1" in why and f"process {os.getpid()} on " in why
-
-
-def test_a_process_that_may_not_give_up_leaves_the_trial_for_one_that_may(study):
-    queue(study, 1)
-    trial = claim(study)
-    study._storage.set_trial_user_attr(trial._trial_id, "crashes", {"count": 3, "epoch": 0})
-    assert not lease.take_over(study, storage.trials(study)[0])
-    assert storage.trials(study)[0].state == TrialState.RUNNING
+    for epoch in (0, 0, 0, 1, 1, 1):  # three times at each epoch
+        crash(epoch)
+    crash(1)
+    why = lease.spent(claim(study))
+    assert why.startswith("its worker died 4 times without getting past epoch 1; the last one was process ")
+    assert f"process {os.getpid()} on " in why
 
 
 def test_a_lock_left_by_a_dead_process_is_broken_after_a_lease(study, monkeypatch):
@@ -295,10 +283,10 @@ def test_a_lock_left_by_a_dead_process_is_broken_after_a_lease(study, monkeypatc
     keeper = Keeper(study, lease=60)
     keeper.expired = lambda: [seen]
     for now in (1.0, 60.0):  # noqa: B007 (the clock reads it)
-        assert keeper.recover(None) == []
+        assert keeper.recover() == []
     now = 62.0
-    keeper.recover(None)  # breaks it
-    assert [t.number for t in keeper.recover(None)] == [0]
+    keeper.recover()  # breaks it
+    assert [t.number for t in keeper.recover()] == [0]
     assert storage.trials(study)[0].state == TrialState.WAITING
 
 

@@ -19,7 +19,7 @@ def worker(
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Work on a study from anywhere that reaches its storage; ends when no trial waits.
+    """Work on a study from anywhere that reaches its storage; ends when every trial has ended.
 
     Without a name it waits for work: it takes whatever `tuner start` and `tuner validate` have queued, until it is
     told to leave.
@@ -34,4 +34,4 @@ def worker(
         service.serve(place, device=resolved, say=say)
     else:
         count = service.join(place, name, device=resolved, say=say)
-        say(f"nothing waits in {name}; this worker finished {count}")
+        say(f"every trial of {name} has ended; this worker finished {count}")

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
 from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage
-from optuna.trial import Trial, TrialState
+from optuna.trial import TrialState
 
 from trainer.knobs import Config
-from tuner import lease, names, storage
+from tuner import names, storage
 from tuner.errors import InputError, RunError
-from tuner.masking import masked
 from tuner.study import Place, load_data
 from tuner.validate import queue
 from tuner.validate.plan import Plan
 from tuner.validate.recommendation import NULL
+
+if TYPE_CHECKING:
+    from tuner.checkpoint import Checkpoint
 
 FRESH = 1_000_000_007
 """Block seeds start here, far from the seeds that a search uses."""
@@ -105,64 +106,22 @@ def open_validation(place: Place, name: str) -> Validation | None:
     return None if data is None else Validation(name, Plan.from_data(data), place, study)
 
 
-def work(validation: Validation, *, device: str, say: Callable[[str], None] = print) -> int:
-    """Run blocks until none waits; returns how many this worker finished.
-
-    A block that crashes goes back into the queue, a few times. Raises RunError where one has had its attempts, or where
-    several in a row crash here.
-    """
-    import torch
-
-    from tuner.interrupt import Interrupted, signals
-    from tuner.worker import FAILURES_IN_A_ROW
-
-    if device == "cpu":
-        torch.set_num_threads(1)
-    study, done, failed = validation.optuna, 0, 0
-    with signals():
-        lease.reclaim(study)
-        while trial := queue.claim(study):
-            block = trial.user_attrs["block"]
-            before = study._storage.get_trial(trial._trial_id).intermediate_values
-            reported = max(before, default=0)  # where the block was interrupted
-
-            def tell(step: int, share: float, trial: Trial = trial, reported: int = reported) -> None:
-                if step > reported:
-                    trial.report(share, step)
-
-            try:
-                record = run_block(validation.plan, block, device, tell)
-            except (Interrupted, KeyboardInterrupt):
-                lease.hand_back(study, trial._trial_id, lease.owner_of(trial))
-                raise
-            except Exception as error:
-                failed += 1
-                said = masked(f"block {block} failed: {type(error).__name__}: {error}")
-                queue.fail(study, trial, masked(traceback.format_exc()))
-                if not queue.try_again(study, trial):
-                    raise RunError(f"{said} ({queue.ATTEMPTS} attempts)") from error
-                say(f"{said}; it goes back into the queue")
-                if failed >= FAILURES_IN_A_ROW:
-                    raise RunError(f"{failed} blocks in a row failed here; the last one: {said}") from error
-                continue
-            trial.set_user_attr("arms", record)
-            base = next(iter(validation.plan.arms))
-            study.tell(trial, record[base]["test"].get("test/weighted_f1", 0.0))
-            done, failed = done + 1, 0
-            say(f"block {block} is done")
-    return done
-
-
 def run_block(
-    plan: Plan, block: int, device: str, tell: Callable[[int, float], None] = lambda step, share: None
+    plan: Plan,
+    block: int,
+    device: str,
+    tell: Callable[[int, float], None] = lambda step, share: None,
+    part: Callable[[str], Checkpoint] | None = None,
 ) -> dict[str, Any]:
     """Train every arm and the null arm under the seed of the block (0 for the first); one record an arm.
 
     tell: hears after each epoch how far the block is: step 1, 2, .. and the share of all.
+    part: makes the checkpoint of a part of the block, from which that part goes on; without it the block has none.
     """
     from trainer.tensors import to_tensors
     from trainer.train import train
-    from tuner.interrupt import leave_if_asked
+    from tuner.checkpoint import Saving
+    from tuner.interrupt import leave_before_long
 
     seed = FRESH + plan.spec.seed * 100_000 + block
     # Where the data has no fixed split, the seed decides it too.
@@ -174,12 +133,16 @@ def run_block(
 
     def run(configs: list[Config], noise: int) -> list[dict[str, Any]]:
         def report(reports: list[Any]) -> tuple[()]:
-            leave_if_asked()
             step = reports[0].epoch + noise * epochs
             tell(step, step / (2 * epochs))
             return ()
 
-        results = train(configs, tensors, plan.spec.model, plan.spec.training, seed=seed, noise=noise, report=report)
+        options: dict[str, Any] = {"seed": seed, "noise": noise, "report": report, "between": leave_before_long}
+        if part is not None:
+            checkpoint = part("null" if noise else "arms")
+            found = checkpoint.read()
+            options |= {"resume": found.states if found else (), "save": Saving(checkpoint.write, print)}
+        results = train(configs, tensors, plan.spec.model, plan.spec.training, **options)
         return [record(result, rare_names) for result in results]
 
     found = dict(zip(plan.arms, run(list(plan.arms.values()), 0), strict=True))

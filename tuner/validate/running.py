@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tuner import lease
 from tuner.errors import RunError
+from tuner.keeper import Keeper
 from tuner.launch import local
 from tuner.validate import queue
 from tuner.validate.arms import FIRST_LOOK
@@ -46,20 +47,21 @@ def run(validation: Validation, seeds: int, workers: int, device: str, say: Say,
     arms = len(validation.plan.arms) + 1
     introduction = f"{name}: {arms} arms x {seeds} paired seeds, {validation.plan.spec.training.epochs} epochs each"
     waited = False
-    while unfinished := _unfinished(study, seeds):
-        if introduction:
-            say(introduction)
-            introduction = ""
-        waiting = [trial for trial in unfinished if trial.state == TrialState.WAITING]
-        if waiting:
-            processes = local.start(name, validation.place, min(workers, len(waiting)), device)
-            _train(validation, seeds, processes, say, look)
-        else:
-            if not waited:
-                say(f"other workers train {len(unfinished)} of {seeds} seeds; waiting for them")
-                waited = True
-            look(list(queue.by_block(study).values()), seeds)
-            time.sleep(0.5)
+    with Keeper(study) as keeper:
+        while unfinished := _unfinished(study, seeds):
+            if introduction:
+                say(introduction)
+                introduction = ""
+            waiting = [trial for trial in unfinished if trial.state == TrialState.WAITING]
+            if waiting:
+                processes = local.start(name, validation.place, min(workers, len(waiting)), device)
+                _train(validation, seeds, processes, say, look)
+            elif not keeper.recover():
+                if not waited:
+                    say(f"other workers train {len(unfinished)} of {seeds} seeds; waiting for them")
+                    waited = True
+                look(list(queue.by_block(study).values()), seeds)
+                time.sleep(0.5)
     if broken := queue.crashes(study, seeds):
         raise RunError(_describe(broken))
 

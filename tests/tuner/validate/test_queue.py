@@ -13,8 +13,9 @@ from trainer.config import LossConfig
 from tuner import storage, study_file
 from tuner.errors import RunError
 from tuner.validate import blocks, queue, running
-from tuner.validate.blocks import KIND, create_or_resume, open_validation, work
+from tuner.validate.blocks import KIND, create_or_resume, open_validation
 from tuner.validate.plan import Plan
+from tuner.validate.working import work
 
 QUIET = {"device": "cpu", "say": lambda text: None}
 
@@ -41,7 +42,7 @@ def play(monkeypatch):
     def install(act=lambda block: None):
         begun = []
 
-        def run_block(plan, block, device, tell=lambda step, share: None):
+        def run_block(plan, block, device, tell=lambda step, share: None, part=None):
             begun.append(block)
             act(block)
             return {

@@ -19,9 +19,10 @@ from tuner.launch import local
 from tuner.study import Place, open_study
 from tuner.summary import best_trial, config_of
 from tuner.validate import blocks, queue
-from tuner.validate.blocks import CURVES, FRESH, create_or_resume, open_validation, work
+from tuner.validate.blocks import CURVES, FRESH, create_or_resume, open_validation
 from tuner.validate.plan import Plan
 from tuner.validate.run import validate
+from tuner.validate.working import work
 
 EPOCHS = 5
 PAIR = {"baseline": "baseline", "candidate": "basic", "seeds": 6, "epochs": EPOCHS, "device": "cpu"}

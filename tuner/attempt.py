@@ -1,0 +1,111 @@
+"""One worker's attempt at a trial: where it goes on from, and what is still to be told about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from optuna.trial import Trial
+
+from trainer.knobs import Config
+from trainer.resume import epoch_metrics
+from tuner.checkpoint import Checkpoint, Found
+from tuner.patience import find, impatient
+
+PAUSE = 5.0
+"""Seconds between two attempts to report while the storage cannot be reached; the training goes on meanwhile."""
+
+
+@dataclass(slots=True)
+class Reports:
+    """A trial's values on their way to the storage."""
+
+    trial: Trial
+    reported: int = field(init=False)
+    """last step that the storage has a value of, from this worker or one before"""
+    waiting: dict[int, float] = field(default_factory=dict)
+    not_before: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.reported = max(self.trial.storage.get_trial(self.trial._trial_id).intermediate_values, default=0)
+
+    def add(self, step: int, value: float) -> None:
+        """Keep a value, unless the storage has one of that step."""
+        if step > self.reported:
+            self.waiting.setdefault(step, value)
+
+    def write(self, *, wait: bool = False) -> None:
+        """Write what was kept. While the storage cannot be reached it stays kept, unless told to wait for it."""
+        if not wait and time.monotonic() < self.not_before:
+            return
+        while self.waiting:
+            step = min(self.waiting)
+            try:
+                with nullcontext() if wait else impatient():
+                    self.trial.report(self.waiting[step], step)
+            except Exception as error:
+                trouble = None if wait else find(error)
+                if trouble is None:
+                    raise
+                if trouble.full:
+                    wait = True  # nothing can be kept: to train on would be for nothing
+                    continue
+                self.not_before = time.monotonic() + PAUSE
+                return
+            del self.waiting[step]
+            self.reported = step
+
+
+@dataclass(slots=True)
+class Running:
+    """A claimed trial while it trains."""
+
+    trial: Trial
+    config: Config
+    run_id: str
+    checkpoint: Checkpoint
+    found: Found | None
+    """what the trial goes on from; None where it starts at the beginning"""
+    reports: Reports = field(init=False)
+    times: list[int] = field(init=False)
+    """when each epoch ended, in milliseconds since 1970"""
+
+    def __post_init__(self) -> None:
+        self.reports = Reports(self.trial)
+        self.times = list(self.found.times) if self.found is not None else []
+
+    @property
+    def protected(self) -> bool:
+        """The baseline and the plans are never pruned: every study contains its own comparison."""
+        return "plan" in self.trial.user_attrs
+
+    @property
+    def stage(self) -> tuple[bool, int]:
+        """Whether it had ended, and after which epoch it goes on: trials of one stage can be trained together."""
+        if self.found is None:
+            return False, 0
+        ended = "training" not in self.found.states[0]
+        return ended, 0 if ended else self.found.epoch
+
+    def restored(self) -> Iterator[tuple[int, dict[str, float], int]]:
+        """Epoch, metrics and time of each epoch that the checkpoint holds."""
+        for epoch, when in enumerate(self.times, start=1):
+            if self.found is not None:
+                yield epoch, epoch_metrics(self.found.states[0], epoch), when
+
+    def ended(self, epoch: int) -> int:
+        """Note that an epoch has ended; returns when."""
+        while len(self.times) < epoch:
+            self.times.append(int(time.time() * 1000))
+        return self.times[epoch - 1]
+
+
+def together(running: list[Running]) -> list[list[Running]]:
+    """Trials in groups that can be trained side by side, in their order."""
+    groups: dict[Any, list[Running]] = {}
+    for r in running:
+        groups.setdefault(r.stage, []).append(r)
+    return list(groups.values())
