@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Telemetry of dependencies is off, whoever imports them first.
     for name in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
         os.environ.setdefault(name, "true")
+    # Loading libraries and reading a large study make many objects and no garbage; looking for some took a fifth of it.
+    gc.set_threshold(100_000, 20, 20)
     from tuner.cli import app
     from tuner.errors import InputError, RunError
     from tuner.interrupt import Interrupted

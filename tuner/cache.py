@@ -22,6 +22,12 @@ class QueueCache(_CachedStorage):
 
     _backend: RDBStorage
 
+    def __init__(self, backend: RDBStorage) -> None:
+        super().__init__(backend)
+        # A session of Optuna's ends with its commit; to mark all that it has read as out of date by then is lost time.
+        backend.remove_session()
+        backend.scoped_session.configure(expire_on_commit=False)
+
     def _read_trials_from_remote_storage(self, study_id: int) -> None:
         with self._lock:
             info = self._studies.setdefault(study_id, _StudyInfo())

@@ -17,6 +17,7 @@ DETACHED = "detached"
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.storages import BaseStorage
 
     from trainer.data import Dataset
     from tuner.tracking import Tracker
@@ -139,8 +140,10 @@ def spec_dict(spec: Spec) -> dict[str, Any]:
     return spec.model_dump(mode="json")
 
 
-def open_study(place: Place, name: str) -> Study:
+def open_study(place: Place, name: str, opened_storage: BaseStorage | None = None) -> Study:
     """Join a study that exists. Raises InputError where there is none of that name.
+
+    opened_storage: the place's storage where it is open already, since opening it takes a while.
 
     Its name becomes file names here; that another host put it into the storage does not make it one.
     """
@@ -149,10 +152,11 @@ def open_study(place: Place, name: str) -> Study:
     from tuner.study_file import parse
 
     names.check(name)
-    opened = storage.load_study(storage.open_storage(place.storage), name)
-    if "spec" not in opened.user_attrs:
+    opened = storage.load_study(opened_storage or storage.open_storage(place.storage), name)
+    attrs = opened.user_attrs
+    if "spec" not in attrs:
         raise InputError(f"study {name!r} in {masked(place.storage)} was not made by this tuner")
-    spec = parse(opened.user_attrs["spec"])
+    spec = parse(attrs["spec"])
     search = spec.search
     if search.pruner == "rungs":
         opened.pruner = RungPruner(spec.training.epochs, search.first_rung, search.reduction, search.min_peers)

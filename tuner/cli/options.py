@@ -15,6 +15,8 @@ from tuner.errors import InputError
 from tuner.masking import has_password
 
 if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
     from tuner.study import Place
 
 State = Annotated[Path, typer.Option("--state", envvar="TUNER_STATE", help="Folder that holds all state.")]
@@ -63,11 +65,11 @@ def existing(place: Place) -> Place:
     return place
 
 
-def latest(place: Place) -> str:
-    """The study that was made last."""
+def latest(place: Place, opened_storage: BaseStorage | None = None) -> str:
+    """The study that was made last; opened_storage: the place's storage where it is open already."""
     from tuner.storage import open_storage
 
-    storage = open_storage(place.storage)
+    storage = opened_storage or open_storage(place.storage)
     made = {s._study_id: s.study_name for s in storage.get_all_studies() if "spec" in s.user_attrs}
     if not made:
         raise InputError("no study yet; make one with: tuner start")

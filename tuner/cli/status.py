@@ -25,13 +25,16 @@ def status(
     quiet: Quiet = False,
 ) -> None:
     """How far a study is, the best so far, what was pruned and why."""
-    from tuner import progress
+    from tuner.storage import open_storage
     from tuner.study import open_study
     from tuner.summary import summarise
 
     place = existing(open_place(state, storage, tracking_uri))
-    study = open_study(place, name or latest(place))
+    opened = open_storage(place.storage)
+    study = open_study(place, name or latest(place, opened), opened)
     if watch:
+        from tuner import progress
+
         with suppress(KeyboardInterrupt):
             progress.watch(study, progress.unfinished(study), out, quiet or as_json)
     summary = summarise(study)
@@ -58,9 +61,10 @@ def list_studies(
     place = open_place(state, storage, tracking_uri)
     found = []
     if place.made:
-        for name in study_names(open_storage(place.storage)):
+        opened = open_storage(place.storage)
+        for name in study_names(opened):
             try:
-                found.append(summarise(open_study(place, name)))
+                found.append(summarise(open_study(place, name, opened)))
             except InputError:
                 continue  # a study that some other program keeps in the same storage
     if as_json:
