@@ -24,6 +24,9 @@ def validate(
     claims: Annotated[
         str | None, typer.Option(help="Your own recommendation (YAML) instead of the shipped one.")
     ] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="Differences below it do not matter, in the metric's unit; default 0.01.")
+    ] = None,
     until_decided: Annotated[
         bool, typer.Option("--until-decided", help="Add seeds until every verdict is clear, --seeds at most.")
     ] = False,
@@ -60,6 +63,7 @@ def validate(
             workers=workers,
             data=data,
             claims=claims,
+            margin=margin,
             until_decided=until_decided,
             dose_response=dose_response,
             device=device,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
+from optuna.trial import FrozenTrial
+
+from trainer.config import BUILT_IN
 from trainer.knobs import Config
-from tuner import storage, study_file
+from tuner import own_code, storage, study_file
 from tuner.errors import InputError, unknown
+from tuner.script.rules import takes_a_seed
 from tuner.spec import Spec
 from tuner.study import Place, exists, open_study, with_overrides
 from tuner.summary import best_trial, config_of
@@ -24,7 +29,7 @@ FIRST_LOOK = 8
 
 def make_plan(
     place: Place,
-    told: recommendation.Recommendation,
+    claims: Path | None,
     study: str | None,
     baseline: str | None,
     candidate: str | None,
@@ -33,27 +38,33 @@ def make_plan(
     data: str | None,
     until_decided: bool,
     dose_response: bool,
+    margin: float | None = None,
 ) -> Plan:
     """Fix everything: arms, claims, margin, seeds. Raises InputError where something does not fit."""
     if (baseline is None) != (candidate is None):
         raise InputError("--baseline and --candidate go together; found only one of them")
+    if margin is not None and not 0 < margin < math.inf:
+        raise InputError(f"--margin must be above 0; found {margin:g}")
     spec, best = _spec(place, study)
     spec = with_overrides(spec, epochs=epochs, data=data)
+    told = _told(claims, spec, best)
     named = told.configs()
     designs: dict[str, Any] = {}
     if baseline is not None and candidate is not None:
-        first, second = (_config(place, study, name, named) for name in (baseline, candidate))
+        first, second = (_config(place, study, name, named, spec) for name in (baseline, candidate))
         if first == second:
             raise InputError(f"--baseline {baseline} and --candidate {candidate} are the same configuration")
         arms = dict(zip(_labels(baseline, candidate), (first, second), strict=True))
-        claims = [
+        stated = [
             c for c in told.claims if c.candidate == candidate and c.baseline == "baseline" == _canonical(baseline)
         ]
     else:
         arms = dict(named)
-        if best is not None and best not in named.values():
-            arms["best"] = best
-        claims = list(told.claims)
+        if best is not None and (config := config_of(spec, best)) not in named.values():
+            arms["best"] = config
+        if len(arms) < 2:
+            raise InputError("nothing to compare: name --baseline and --candidate, or give the study file plans")
+        stated = list(told.claims)
         designs["ladder"] = told.ladder
         designs["factorial"] = told.factorial.model_dump() if told.factorial else None
         if dose_response:
@@ -64,11 +75,12 @@ def make_plan(
         spec,
         arms,
         told.primary,
-        told.margin,
-        [c.model_dump(mode="json") for c in claims],
+        told.margin if margin is None else margin,
+        [c.model_dump(mode="json") for c in stated],
         seeds or (MOST_SEEDS if until_decided else DEFAULT_SEEDS),
         until_decided,
         **designs,
+        code=own_code.fingerprints(spec),
     )
     if not plan.candidates and not plan.doses:
         raise InputError("nothing to compare: the recommendation has no plan, no arm and no dose-response")
@@ -81,15 +93,31 @@ def make_plan(
     return plan
 
 
-def _spec(place: Place, study: str | None) -> tuple[Spec, Config | None]:
-    """The spec to train with, and the best config where the study is a search that has one."""
+def _told(claims: Path | None, spec: Spec, best: FrozenTrial | None) -> recommendation.Recommendation:
+    """What is compared on what: a recommendation, or for one's own model or script what the study says."""
+    if spec.vocabulary is BUILT_IN:
+        return recommendation.load(claims)
+    if not takes_a_seed(spec):
+        raise InputError("command: no {seed} in it, so that the runs of an arm cannot differ by their seed alone")
+    reported = {}
+    if spec.command is not None:
+        tests = [*spec.script.metrics, *(best.user_attrs["result"]["test"] if best else ())]
+        test = next((name for name in tests if name.startswith("test")), spec.objective)
+        reported = dict.fromkeys((test, spec.objective), spec.goal.direction)
+    if claims is not None:
+        return recommendation.load(claims, spec.vocabulary, reported)
+    return recommendation.of_study(spec, reported)
+
+
+def _spec(place: Place, study: str | None) -> tuple[Spec, FrozenTrial | None]:
+    """The spec to train with, and the best trial where the study is a search that has one."""
     if study is None or not exists(place, study):
         return study_file.load(study or "quickstart"), None
     opened = open_study(place, study)
     best = best_trial(opened)
     if best is None:
         raise InputError(f"study {study!r} has no completed trial to validate; see: tuner status {study}")
-    return opened.spec, config_of(opened.spec, best)
+    return opened.spec, best
 
 
 def _canonical(name: str) -> str:
@@ -106,7 +134,7 @@ def _labels(baseline: str, candidate: str) -> tuple[str, str]:
     return short if short[0] != short[1] and recommendation.NULL not in short else (baseline, candidate)
 
 
-def _config(place: Place, study: str | None, name: str, named: dict[str, Config]) -> Config:
+def _config(place: Place, study: str | None, name: str, named: dict[str, Config], spec: Spec) -> Config:
     """An arm by name, trial:N or file."""
     if _canonical(name) in named:
         return named[_canonical(name)]
@@ -120,5 +148,5 @@ def _config(place: Place, study: str | None, name: str, named: dict[str, Config]
             raise InputError(f"study {study!r} has no trial {number!r} that was started; there are {len(found)}")
         return config_of(opened.spec, found[number])
     if name.endswith((".yaml", ".yml", ".json")) or "/" in name:
-        return recommendation.config_file(Path(name))
+        return recommendation.config_file(Path(name), spec.vocabulary)
     raise InputError(f"{unknown('plan', name, [*named, 'original'])} (or trial:N, or a config file)")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,11 +115,13 @@ def run_block(
     device: str,
     tell: Callable[[int, float], None] = lambda step, share: None,
     part: Callable[[str], Checkpoint] | None = None,
+    folder: Path = Path("."),
 ) -> dict[str, Any]:
     """Train every arm and the null arm under the seed of the block (0 for the first); one record an arm.
 
     tell: hears after each epoch how far the block is: step 1, 2, .. and the share of all.
     part: makes the checkpoint of a part of the block, from which that part goes on; without it the block has none.
+    folder: for what a script writes; an arm that it has run already is not run again.
     """
     from trainer.tensors import to_tensors
     from trainer.train import train
@@ -124,6 +129,8 @@ def run_block(
     from tuner.interrupt import leave_before_long
 
     seed = FRESH + plan.spec.seed * 100_000 + block
+    if plan.spec.command is not None:
+        return _run_script(plan, device, seed, tell, folder)
     # Where the data has no fixed split, the seed decides it too.
     data = load_data(plan.spec.model_copy(update={"seed": seed}))
     tensors = to_tensors(data, plan.spec.model, device)
@@ -150,25 +157,75 @@ def run_block(
     return found
 
 
-def record(result: Any, rare: list[str]) -> dict[str, Any]:
-    """What the comparison needs of one run; plain data."""
+def _run_script(plan: Plan, device: str, seed: int, tell: Callable[[int, float], None], folder: Path) -> dict[str, Any]:
+    """The same with a script, one run after the other; the null arm is the baseline under another seed."""
+    from tuner.interrupt import leave_if_asked
+    from tuner.script.train import train
+
+    names = [*plan.arms, NULL]
+    whole, epochs = len(names) * plan.spec.training.epochs, plan.spec.training.epochs
+    found: dict[str, Any] = {}
+    for i, name in enumerate(names):
+
+        def report(reports: list[Any], before: int = i * epochs) -> tuple[()]:
+            step = before + min(reports[0].epoch, epochs)
+            tell(step, step / whole)
+            return ()
+
+        config, inside = plan.arms[name if name != NULL else names[0]], folder / names_for_files(name)
+        done = inside / "record.json"
+        if done.exists():
+            # The block was interrupted after this arm.
+            found[name] = json.loads(done.read_text())
+            continue
+        (result,) = train(
+            [config],
+            plan.spec,
+            folders=[inside],
+            device=device,
+            seed=seed,
+            noise=int(name == NULL),
+            report=report,
+            between=leave_if_asked,
+        )
+        found[name] = record(result, [], plan.spec.objective)
+        if result.state == "complete":
+            found[name]["reported"] = {**result.test, plan.spec.objective: result.best_value}
+        done.write_text(json.dumps(found[name]))
+    return found
+
+
+def names_for_files(arm: str) -> str:
+    """An arm's name as that of a folder: it may be a path or hold a slash."""
+    return re.sub(r"[^\w.=-]+", "_", arm).strip(".") or "arm"
+
+
+def record(result: Any, rare: list[str], *more: str) -> dict[str, Any]:
+    """What the comparison needs of one run; plain data, without what such a run does not measure.
+
+    rare: test scores of the rarest classes; more: further curves.
+    """
     if result.state != "complete":
         return {"state": "diverged", "reason": result.reason, "test": {}, "curves": {}}
-    norms, last = result.norms, {name: curve[-1] for name, curve in result.curves.items()}
-    measures = result.measures
+    last = {name: curve[-1] for name, curve in result.curves.items()}
+    gates = [last[name] for g in ("temporal", "forget", "input") if (name := f"gate/{g}_saturated") in last]
     effective = [v for v in result.curves.get("grad/effective_weight", []) if np.isfinite(v)]
-    return {
+    found = {
         "state": "complete",
         "best_epoch": result.best_epoch,
         "test": {n: v for n, v in result.test.items() if n.startswith("test/")},
-        "minority_f1": float(np.mean([result.test[name] for name in rare])),
-        "curves": {name: [float(f"{v:.6g}") for v in result.curves[name]] for name in CURVES},
-        "gradient_cv": measures["convergence/gradient_cv"],
-        "gradient_sd": float(norms.std()),
-        "explosion_share": measures["convergence/explosion_share"],
-        "gate_saturation": float(np.mean([last[f"gate/{g}_saturated"] for g in ("temporal", "forget", "input")])),
+        "curves": {n: [float(f"{v:.6g}") for v in result.curves[n]] for n in (*CURVES, *more) if n in result.curves},
         "effective_weight": float(np.mean(effective)) if effective else None,
     }
+    if rare:
+        found["minority_f1"] = float(np.mean([result.test[name] for name in rare]))
+    if len(result.norms):
+        found["gradient_cv"] = result.measures["convergence/gradient_cv"]
+        found["gradient_sd"] = float(result.norms.std())
+        found["explosion_share"] = result.measures["convergence/explosion_share"]
+    if gates:
+        found["gate_saturation"] = float(np.mean(gates))
+    return found
 
 
 def rarest(counts: np.ndarray) -> list[int]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from trainer.convergence import PHASES, area_under, epochs_to, fluctuation, log_residuals, speed_target
+from trainer.objective import Objective
 
 Record = Mapping[str, Any]
 FEWEST = 3
@@ -26,11 +27,15 @@ class Context:
     """What a metric needs of the baseline's runs of the same validation."""
 
     best: float
-    """mean of the baseline's best validation weighted F1"""
+    """mean of the baseline's best validation weighted F1, or of a script's objective"""
     final_total: float
     """mean of the baseline's last weighted total loss"""
     budget: int
     """epochs"""
+    goal: Objective = field(default_factory=Objective)
+    """what runs are best on, and how fast they get there: validation weighted F1, or a script's objective"""
+    reported: Mapping[str, str] = field(default_factory=dict)
+    """metrics that only a script has, and which way each is better"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,8 @@ def _curve(record: Record, name: str) -> Sequence[float]:
 
 
 def _speed(record: Record, context: Context) -> float:
-    return epochs_to(_curve(record, "val/weighted_f1"), speed_target(context.best), context.budget)[0]
+    way = context.goal.direction
+    return epochs_to(_curve(record, context.goal.metric), speed_target(context.best, way), context.budget, way)[0]
 
 
 def _naive_speed(record: Record, context: Context) -> float:
@@ -148,18 +154,22 @@ METRICS: dict[str, Metric] = {
 }
 """Also `training_loss@N`: at epoch N."""
 AT = "training_loss@"
+NONE: Mapping[str, str] = {}
 
 
-def is_metric(name: str) -> bool:
-    """Whether there is such a metric."""
+def is_metric(name: str, reported: Mapping[str, str] = NONE) -> bool:
+    """Whether there is such a metric. reported: those that only a script has, and which way each is better."""
     epoch = name.removeprefix(AT)
-    return name in METRICS or (epoch != name and epoch.isdecimal() and int(epoch) >= 1)
+    return name in METRICS or name in reported or (epoch != name and epoch.isdecimal() and int(epoch) >= 1)
 
 
-def metric(name: str) -> Metric:
+def metric(name: str, reported: Mapping[str, str] = NONE) -> Metric:
     """The metric of that name."""
     if name in METRICS:
         return METRICS[name]
+    if name in reported:
+        what = f"{name} at the epoch that is best on the script's objective"
+        return Metric(reported[name] == "maximize", lambda r, c: r["reported"][name], None, what)
     epoch = int(name.removeprefix(AT))
     return Metric(
         False,
@@ -169,13 +179,17 @@ def metric(name: str) -> Metric:
     )
 
 
-def context(baseline: Sequence[Record], budget: int) -> Context:
+def context(
+    baseline: Sequence[Record], budget: int, goal: Objective | None = None, reported: Mapping[str, str] = NONE
+) -> Context:
     """From the baseline's records, one a block; diverged ones have nothing to say."""
-    sound = [r for r in baseline if r["state"] == "complete"]
-    if not sound:
-        return Context(math.nan, math.nan, budget)
-    best = [max(_curve(r, "val/weighted_f1")) for r in sound]
-    return Context(float(np.mean(best)), float(np.mean([_curve(r, "weighted/total")[-1] for r in sound])), budget)
+    goal = goal or Objective()
+    sound = [r["curves"] for r in baseline if r["state"] == "complete"]
+    pick = np.nanmax if goal.direction == "maximize" else np.nanmin
+    best = [float(pick(np.array(curves[goal.metric], dtype=float))) for curves in sound if goal.metric in curves]
+    totals = [curves["weighted/total"][-1] for curves in sound if "weighted/total" in curves]
+    mean_best, mean_total = (float(np.mean(values)) if values else math.nan for values in (best, totals))
+    return Context(mean_best, mean_total, budget, goal, reported)
 
 
 def values(
@@ -187,12 +201,12 @@ def values(
     whole budget for speed): it is never dropped. Not defined is a naive reading that there is not, a loss at an epoch
     that was not reached, the fluctuation of a few epochs.
     """
-    found = metric(name)
+    found = metric(name, context.reported)
     function = found.naive if naive else found.value
     if function is None:
         return {}
     sound = {
-        arm: [float(function(r, context)) if r["state"] == "complete" else None for r in runs]
+        arm: [_measured(function, r, context) if r["state"] == "complete" else None for r in runs]
         for arm, runs in records.items()
     }
     there = [v for row in sound.values() for v in row if v is not None and math.isfinite(v)]
@@ -209,19 +223,40 @@ def values(
     }
 
 
+def _measured(function: Callable[[Record, Context], float], record: Record, context: Context) -> float:
+    """NaN where the run did not measure what the metric is made of: another model, a script."""
+    try:
+        return float(function(record, context))
+    except KeyError:
+        return math.nan
+
+
 def why_not(records: Mapping[str, Sequence[Record]], name: str, arms: Sequence[str], context: Context) -> str | None:
     """Why the runs of these arms cannot show anything of a metric, as a key of the report's strings; None: they can.
 
-    `unreached`: the loss at an epoch beyond the last; `too short`: not defined for so few epochs; `never reached`,
-    `at once`: every run takes the whole budget to its target, or one epoch, so that there is no faster or slower.
+    `not measured`: such runs do not measure it; `unreached`: the loss at an epoch beyond the last; `too short`: not
+    defined for so few epochs; `never reached`, `at once`: every run takes the whole budget to its target, or one epoch,
+    so that there is no faster or slower.
     """
     found = values(records, name, context)
     if not all(arm in found for arm in arms):
+        if lacks(records, name, arms, context):
+            return "not measured"
         return "unreached" if name.startswith(AT) else "too short"
     if name == "speed":
-        target = speed_target(context.best)
-        runs = [r for arm in arms for r in records[arm] if r["state"] == "complete"]
-        if not any(max(_curve(r, "val/weighted_f1")) >= target for r in runs):
+        way, runs = context.goal.direction, [r for arm in arms for r in records[arm] if r["state"] == "complete"]
+        target = speed_target(context.best, way)
+        if not any(epochs_to(_curve(r, context.goal.metric), target, context.budget, way)[1] for r in runs):
             return "never reached"
         return "at once" if all((found[arm] == 1).all() for arm in arms) else None
     return None
+
+
+def lacks(records: Mapping[str, Sequence[Record]], name: str, arms: Sequence[str], context: Context) -> bool:
+    """Whether a run of these arms that ran to its end did not measure what the metric is made of."""
+    for record in (r for arm in arms for r in records[arm] if r["state"] == "complete"):
+        try:
+            metric(name, context.reported).value(record, context)
+        except KeyError:
+            return True
+    return False

@@ -32,6 +32,15 @@ class Plan:
     """arms of the dose-response and their doses; they are compared with each other only"""
     ladder: list[str] = field(default_factory=list)
     factorial: dict[str, str] | None = None
+    code: dict[str, str] = field(default_factory=dict)
+    """fingerprints of the user's own model or script: another version of it makes another validation"""
+
+    @property
+    def reported(self) -> dict[str, str]:
+        """Metrics that only a script has, and which way each is better."""
+        if self.spec.command is None:
+            return {}
+        return dict.fromkeys((self.spec.objective, self.primary), self.spec.goal.direction)
 
     def as_data(self) -> dict[str, Any]:
         """Plain data, from which `from_data` makes the plan again."""
@@ -46,6 +55,7 @@ class Plan:
             "doses": self.doses,
             "ladder": self.ladder,
             "factorial": self.factorial,
+            **({"code": self.code} if self.code else {}),
         }
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from trainer.knobs import Config, Vocabulary
 from tuner import study_file, yaml
 from tuner.errors import InputError, unknown
 from tuner.section import Section
-from tuner.validate.measures import METRICS, is_metric
+from tuner.spec import Spec, Value
+from tuner.validate.measures import METRICS, NONE, is_metric
 
 NULL = "null"
 """The baseline again with another dropout and batch order: what a comparison shows when there is nothing to show."""
@@ -35,9 +37,10 @@ class Claim(Section):
     """Promised improvement in percent, low and high; improvements are positive whatever the metric's direction."""
 
     @model_validator(mode="after")
-    def _check(self) -> Claim:
-        if not is_metric(self.metric):
-            raise InputError(f"claim {self.id}: {unknown('metric', self.metric, METRICS)}")
+    def _check(self, info: ValidationInfo) -> Claim:
+        reported = info.context["reported"] if info.context else NONE
+        if not is_metric(self.metric, reported):
+            raise InputError(f"claim {self.id}: {unknown('metric', self.metric, [*METRICS, *reported])}")
         if not all(map(math.isfinite, self.claimed)):
             raise InputError(f"claim {self.id}: expected claimed to be finite; found {list(self.claimed)}")
         if self.baseline == self.candidate:
@@ -70,9 +73,9 @@ class Recommendation(Section):
     """The metric of the verdicts."""
     margin: float = Field(default=0.01, gt=0, allow_inf_nan=False)
     """Differences of the primary metric below it do not matter in practice, in the metric's unit."""
-    baseline: dict[str, float | str] = Field(default_factory=dict)
-    plans: dict[str, dict[str, float | str]] = Field(default_factory=dict)
-    arms: dict[str, dict[str, float | str]] = Field(default_factory=dict)
+    baseline: dict[str, Value] = Field(default_factory=dict)
+    plans: dict[str, dict[str, Value]] = Field(default_factory=dict)
+    arms: dict[str, dict[str, Value]] = Field(default_factory=dict)
     dose_response: DoseResponse | None = None
     ladder: list[str] = Field(default_factory=list)
     """Arms from the original to the last plan, one change after the other."""
@@ -83,10 +86,11 @@ class Recommendation(Section):
 
     @model_validator(mode="after")
     def _check(self, info: ValidationInfo) -> Recommendation:
+        reported: Mapping[str, str] = NONE
         if info.context:
-            self._vocabulary = info.context["vocabulary"]
-        if not is_metric(self.primary):
-            raise InputError(f"primary: {unknown('metric', self.primary, METRICS)}")
+            self._vocabulary, reported = info.context["vocabulary"], info.context["reported"]
+        if not is_metric(self.primary, reported):
+            raise InputError(f"primary: {unknown('metric', self.primary, [*METRICS, *reported])}")
         self._check_names()
         there = self.configs()
         for name, config in there.items():
@@ -139,15 +143,19 @@ class Recommendation(Section):
         return found
 
 
-def load(path: Path | None = None, vocabulary: Vocabulary = BUILT_IN) -> Recommendation:
+def load(
+    path: Path | None = None, vocabulary: Vocabulary = BUILT_IN, reported: Mapping[str, str] = NONE
+) -> Recommendation:
     """Read a recommendation; by default the one that is shipped. Raises InputError with file and line.
 
-    vocabulary: of what is trained, whose knobs the configurations are made of.
+    vocabulary: of what is trained, whose knobs the configurations are made of; reported: metrics that only a script
+    has, and which way each is better, the primary one first.
     """
     path = path or study_file.folder() / f"{study_file.RECOMMENDATION}.yaml"
     document = yaml.read(path, "recommendation")
     try:
-        return Recommendation.model_validate(document.data, context={"vocabulary": vocabulary})
+        data = {"primary": next(iter(reported), "final_performance"), **document.data}
+        return Recommendation.model_validate(data, context={"vocabulary": vocabulary, "reported": reported})
     except ValidationError as error:
         raise InputError(study_file.explain(error, document, _fields, _mentioned)) from None
 
@@ -168,6 +176,14 @@ def _mentioned(text: str, data: dict[str, Any]) -> tuple[int | str, ...]:
     inside = data.get(name) if len(loc) == 1 else data[loc[0]][name]
     knob = next((word for word in re.findall(r"\w+", text) if isinstance(inside, dict) and word in inside), None)
     return loc if knob is None else (*loc, knob)
+
+
+def of_study(spec: Spec, reported: Mapping[str, str]) -> Recommendation:
+    """The baseline and the plans of a study file, without claims; reported: as for `load`."""
+    configs = {name: config.knobs() for name, config in spec.named().items()}
+    data: dict[str, Any] = {"primary": next(iter(reported), "final_performance")}
+    data |= {"baseline": configs.pop("baseline"), "plans": configs}
+    return Recommendation.model_validate(data, context={"vocabulary": spec.vocabulary, "reported": reported})
 
 
 def config_file(path: Path, vocabulary: Vocabulary = BUILT_IN) -> Config:

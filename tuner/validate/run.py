@@ -12,13 +12,12 @@ from typing import Any
 from rich.console import Console
 
 from tuner import device as devices
-from tuner import provenance, study_file, view
+from tuner import own_code, provenance, study_file, view
 from tuner.errors import InputError, unknown
 from tuner.finish import finished, publish
 from tuner.study import Place, Study, exists, load_data, open_study
 from tuner.summary import summarise
 from tuner.tracking import NOTE, Tracker
-from tuner.validate import recommendation
 from tuner.validate.arms import make_plan
 from tuner.validate.blocks import Validation, create_or_resume, records
 from tuner.validate.plan import Plan
@@ -39,6 +38,7 @@ def validate(
     workers: int | None = None,
     data: str | None = None,
     claims: str | None = None,
+    margin: float | None = None,
     until_decided: bool = False,
     dose_response: bool = True,
     device: str | None = None,
@@ -52,8 +52,10 @@ def validate(
     study: a search in the storage (its best config becomes an arm), or a study file (its data and model are used).
     baseline and candidate: a plan's or arm's name, `trial:N` of the study, or a config file; both or neither. The same
     call again resumes, or shows the result again.
-    lang: of the report, en or zh. detach: start no workers but queue blocks for those that wait for work; until they
-    are done, only how far it is comes back, with `state` waiting. say gets lines of progress, look the blocks.
+    margin: differences below it do not matter in practice, in the primary metric's unit; by default the
+    recommendation's, 0.01. lang: of the report, en or zh. detach: start no workers but queue blocks for those that
+    wait for work; until they are done, only how far it is comes back, with `state` waiting. say gets lines of progress,
+    look the blocks.
 
     Raises InputError for wrong input, RunError where workers failed.
     """
@@ -63,9 +65,13 @@ def validate(
         raise InputError("--detach starts no workers: leave --workers out, and run `tuner worker` where they should be")
     device = "cpu" if detach else devices.resolve(device)
     place.prepare()
-    told = recommendation.load(Path(claims) if claims else None)
-    plan = make_plan(place, told, study, baseline, candidate, seeds, epochs, data, until_decided, dose_response)
-    fingerprint = load_data(plan.spec).fingerprint  # what is wrong with the data is said before anything is made
+    told = Path(claims) if claims else None
+    plan = make_plan(place, told, study, baseline, candidate, seeds, epochs, data, until_decided, dose_response, margin)
+    # What is wrong with the data, or with code of one's own, is said before anything is made.
+    fingerprint = "" if plan.spec.command else load_data(plan.spec).fingerprint
+    if said := own_code.notice(plan.spec):
+        say(said)
+        own_code.check(plan.spec)
     label = study_file.find(study).stem if study and not exists(place, study) else (study or "quickstart")
     validation = create_or_resume(
         place, label, plan, fingerprint, lambda name: _register(place, name, plan, fingerprint)
@@ -80,9 +86,10 @@ def validate(
         run(validation, plan.seeds, workers or devices.default_workers(device), device, say, look or count(say))
     runs = records(validation)
     result = judge(validation.plan, runs)
-    given = {"baseline": baseline, "candidate": candidate, "seeds": seeds, "epochs": epochs, "data": data}
+    given: dict[str, Any] = {"baseline": baseline, "candidate": candidate, "seeds": seeds, "epochs": epochs}
+    given |= {"data": data, "claims": claims, "margin": margin}
     flags = {"until-decided": until_decided, "no-dose-response": not dose_response}
-    command = _command(study, given | {"claims": claims}, flags)
+    command = _command(study, given, flags)
     page = _report(validation, runs, result, lang, command)
     if study and exists(place, study):
         _tell_study(open_study(place, study), validation, result)
@@ -160,4 +167,9 @@ def show(result: dict[str, Any], console: Console) -> None:
             table.add_row(claim["id"], f"{low:g} .. {high:g}", *cells, ci, claim["verdict"])
         console.print()
         console.print(table, soft_wrap=not console.is_terminal)
+    if result["left_out"]:
+        console.print(
+            f"\nnot compared, since these runs do not measure it: {', '.join(result['left_out'])}",
+            soft_wrap=not console.is_terminal,
+        )
     console.print(f"\nreport: {result['report']}", soft_wrap=not console.is_terminal)

@@ -24,13 +24,14 @@ def judge(plan: Plan, records: Records) -> dict[str, Any]:
     unit; claims are in percent of improvement. What is not finite, an interval without an end say, is None.
     """
     base = next(iter(plan.arms))
-    context = measures.context(records[base], plan.spec.training.epochs)
+    context = context_of(plan, records)
     values = primary(plan, records, context)
-    direction = "maximize" if measures.metric(plan.primary).higher_is_better else "minimize"
+    metric = measures.metric(plan.primary, plan.reported)
+    direction = "maximize" if metric.higher_is_better else "minimize"
     often = plan.until_decided
     found = {
         "primary": plan.primary,
-        "metric": measures.metric(plan.primary).what,
+        "metric": metric.what,
         "margin": plan.margin,
         "seeds": len(records[base]),
         "epochs": plan.spec.training.epochs,
@@ -40,8 +41,15 @@ def judge(plan: Plan, records: Records) -> dict[str, Any]:
         "dose_response": designs.dose_response(values, plan.doses, plan.margin, direction, often) if plan.doses else [],
         "ladder": designs.ladder(values, plan.ladder, often),
         "factorial": designs.interaction(values, base, **plan.factorial, often=often) if plan.factorial else None,
+        "left_out": [name for name in measures.METRICS if measures.lacks(records, name, list(records), context)],
     }
     return cast(dict[str, Any], plain(found))
+
+
+def context_of(plan: Plan, records: Records) -> measures.Context:
+    """What the metrics need of the baseline's runs."""
+    goal = plan.spec.goal if plan.spec.command is not None else None
+    return measures.context(records[next(iter(plan.arms))], plan.spec.training.epochs, goal, plan.reported)
 
 
 def primary(plan: Plan, records: Records, context: measures.Context) -> dict[str, np.ndarray]:
@@ -68,8 +76,7 @@ def plain(data: Any) -> Any:
 
 def decided(plan: Plan, records: Records) -> bool:
     """Whether every comparison has a clear verdict by intervals that hold however often one looks."""
-    base = next(iter(plan.arms))
-    context = measures.context(records[base], plan.spec.training.epochs)
+    context = context_of(plan, records)
     return all(c["verdict"] != "inconclusive" for c in comparisons(plan, records, context) if c["candidate"] != NULL)
 
 
@@ -77,7 +84,7 @@ def arms(plan: Plan, records: Records, context: measures.Context) -> dict[str, A
     """Each arm's knobs, its mean of every metric, and how many of its runs diverged."""
     found: dict[str, Any] = {}
     means: dict[str, dict[str, float]] = {name: {} for name in records}
-    for metric in measures.METRICS:
+    for metric in (*measures.METRICS, *plan.reported):
         for name, values in measures.values(records, metric, context).items():
             means[name][metric] = float(values.mean())
     for name, runs in records.items():
@@ -97,7 +104,8 @@ def comparisons(plan: Plan, records: Records, context: measures.Context) -> list
     """Every arm against the baseline on the primary metric, Holm over them; the null arm last and outside of Holm."""
     base = next(iter(plan.arms))
     values = primary(plan, records, context)
-    direction: statistics.Direction = "maximize" if measures.metric(plan.primary).higher_is_better else "minimize"
+    metric = measures.metric(plan.primary, plan.reported)
+    direction: statistics.Direction = "maximize" if metric.higher_is_better else "minimize"
 
     def compare(name: str, claims: int) -> statistics.Comparison:
         rng = np.random.default_rng(0)
@@ -183,7 +191,7 @@ def claims(plan: Plan, records: Records, context: measures.Context) -> list[dict
 
 def _measured(given: Mapping[str, Any], records: Records, context: measures.Context, often: bool) -> dict[str, Any]:
     """The measured part of one claim, before Holm."""
-    metric = measures.metric(given["metric"])
+    metric = measures.metric(given["metric"], context.reported)
     values = measures.values(records, given["metric"], context)
     change = statistics.relative_change(values[given["baseline"]], values[given["candidate"]], often=often)
     if change.percent is None:
@@ -205,4 +213,4 @@ def percent(
     if old not in values or new not in values:
         return None
     change = statistics.relative_change(values[old], values[new]).percent
-    return None if change is None else change if measures.metric(name).higher_is_better else -change
+    return None if change is None else change if measures.metric(name, context.reported).higher_is_better else -change

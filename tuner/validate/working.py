@@ -56,6 +56,7 @@ class Worker:
         self.validation, self.device, self.say, self.keeper = validation, device, say, keeper
         self.study = validation.optuna
         self.checkpoints = folder(validation.place.state, validation.name)
+        self.scripts = validation.place.state / "scripts" / validation.name
         self.facts = {
             "plan": validation.plan.as_data(),
             "data": self.study.user_attrs.get("data_fingerprint"),
@@ -94,12 +95,14 @@ class Worker:
             return parts[-1]
 
         try:
-            record = blocks.run_block(self.validation.plan, block, self.device, tell, part)
+            # What a script writes lies in a folder of its own.
+            more = {"folder": self.scripts / f"block-{block}"} if self.validation.plan.spec.command else {}
+            record = blocks.run_block(self.validation.plan, block, self.device, tell, part, **more)
             if not self.keeper.holds(trial):
                 raise Lost
             trial.set_user_attr("arms", record)
-            base = next(iter(self.validation.plan.arms))
-            self.study.tell(trial, record[base]["test"].get("test/weighted_f1", 0.0))
+            base = record[next(iter(self.validation.plan.arms))]
+            self.study.tell(trial, next(iter({**base["test"], **base.get("reported", {})}.values()), 0.0))
         except Lost:
             self.say(f"block {block} was taken over by another worker; left to it")
             return None

@@ -69,6 +69,9 @@ def page(result: Mapping[str, Any], plan: Plan, title: str | None = None, **rest
 
 
 def _data_name(plan: Plan, words: Words) -> str:
+    if plan.spec.command is not None:
+        words_of_it = plan.spec.command.split()
+        return next((Path(word).name for word in words_of_it if word.endswith((".py", ".sh"))), words_of_it[0])
     name = Path(plan.spec.data.path).stem if plan.spec.data.path else plan.spec.data.source
     share = plan.spec.data.labels
     return name if share == 1.0 else words("labels_share", name=name, share=f"{share:.0%}")

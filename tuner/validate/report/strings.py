@@ -64,6 +64,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "come out either way by chance. *More than claimed*: it lies wholly beyond the range. *Not shown*: anything "
         "else. A range that holds zero promises that little changes: supported is an interval inside it, refuted one "
         "outside.",
+        "why not measured": "not measured in these runs",
         "why unreached": "only {epochs} epochs run",
         "why too short": "undefined in {epochs} epochs",
         "why never reached": "target never reached",
@@ -169,6 +170,9 @@ STRINGS: dict[str, dict[str, str]] = {
         "setting": "setting",
         "value": "value",
         "data": "data",
+        "command": "command",
+        "code": "code (content)",
+        "epochs": "epochs",
         "model": "model",
         "training": "training",
         "seeds": "seeds",
@@ -233,6 +237,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "claims_verdicts": "*得到支持*：区间与所称范围重叠，且排除了“没有效果”。*被否定*：区间整体达不到所称范围。"
         "两者都经过对全部主张的 Holm 校正：主张一多，总有一些会碰巧成立或不成立。*超出所称*：区间整体高于所称范围。"
         "*未能证明*：其余情况。所称范围若包含零，即承诺几乎不变：区间在范围之内为得到支持，在范围之外为被否定。",
+        "why not measured": "这些训练未测量",
         "why unreached": "只训练了 {epochs} 轮",
         "why too short": "{epochs} 轮内无法定义",
         "why never reached": "从未达到目标",
@@ -324,6 +329,9 @@ STRINGS: dict[str, dict[str, str]] = {
         "setting": "设置",
         "value": "取值",
         "data": "数据",
+        "command": "命令",
+        "code": "代码（内容）",
+        "epochs": "轮数",
         "model": "模型",
         "training": "训练",
         "seeds": "种子",

@@ -17,7 +17,10 @@ def curves(s: Source) -> list[Block]:
     plans = [*candidates[:3], *(["best"] if "best" in candidates[3:] else [])]
     styles = figures.styles([s.base, *plans], NULL)
     above, below, shown = [], [], {}
-    for name, title in (("val/weighted_f1", w("curve_f1")), ("val/cross_entropy", w("curve_ce"))):
+    titles = {"val/weighted_f1": w("curve_f1"), "val/cross_entropy": w("curve_ce")}
+    script = s.plan.spec.command is not None
+    for name in dict.fromkeys((s.plan.spec.objective, "val/cross_entropy") if script else titles):
+        title = titles.get(name, name)
         absolute, relative = [], []
         for arm, (color, dash) in styles.items():
             runs, pairs = runs_of(s, arm, name)
@@ -27,9 +30,11 @@ def curves(s: Source) -> list[Block]:
             if arm != s.base and len(pairs):
                 relative.append(figures.Curve(arm, *figures.band(pairs), color, dash))
         if not absolute:
-            return []
+            continue
         above.append(figures.curves(absolute, title, w("epoch")))
         if relative:
             below.append(figures.curves(relative, w("minus", metric=title), w("epoch"), zero=True))
+    if not above:
+        return []
     figure = Figure([*above, *below], w("curves_caption"), figures.legend(list(shown.values())))
     return [Heading(w("h_curves")), figure]

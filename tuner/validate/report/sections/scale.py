@@ -35,10 +35,10 @@ def scale(s: Source) -> list[Block]:
 def _smooth(plan: Plan, factor: float) -> str | None:
     """The arm that is the baseline with SmoothL1 at so many times its weight."""
     base = next(iter(plan.arms.values())).knobs()
+    if base.get("reconstruction_loss") != "mse" or "encoder_loss_weight" not in base:
+        return None
     wanted = {**base, "reconstruction_loss": "smooth_l1"}
     wanted["encoder_loss_weight"] = factor * base["encoder_loss_weight"]
-    if base["reconstruction_loss"] != "mse":
-        return None
     for name, config in plan.arms.items():
         knobs = {k: v for k, v in config.knobs().items() if k in wanted}
         if all(v == wanted[k] or (k == "encoder_loss_weight" and math.isclose(v, wanted[k])) for k, v in knobs.items()):

@@ -31,16 +31,25 @@ def settings(s: Source, command: str | None) -> list[Block]:
     """Everything that was fixed, each arm's means, and the command."""
     w, plan, spec = s.words, s.plan, s.plan.as_data()["spec"]
     seeds = w("until_decided" if plan.until_decided else "seeds_value", seeds=plan.seeds)
-    rows: list[list[str | Badge]] = [
+    trained: list[list[str | Badge]] = [
         [w("data"), _fields(spec["data"])],
         [w("model"), _fields(spec["model"])],
         [w("training"), _fields(spec["training"])],
+    ]
+    if plan.spec.command is not None:
+        trained = [[w("command"), f"`{plan.spec.command}`"], [w("epochs"), str(plan.spec.training.epochs)]]
+    if plan.code:
+        trained.append([w("code"), ", ".join(f"{name} {digits}" for name, digits in plan.code.items())])
+    rows: list[list[str | Badge]] = [
+        *trained,
         [w("seeds"), seeds],
         [w("margin"), f"{s.margin} ({w.metric(plan.primary)})"],
         [w("versions"), ", ".join(f"{name} {version}" for name, version in provenance.versions().items())],
     ]
     arms: list[list[str | Badge]] = []
-    columns = ("final_performance", "macro_f1", "accuracy", "training_loss", "reconstruction")
+    usual = ("final_performance", "macro_f1", "accuracy", "training_loss", "reconstruction")
+    there = [arm["means"] for arm in s.result["arms"].values()]
+    columns = [name for name in dict.fromkeys((*plan.reported, *usual)) if any(name in means for means in there)]
     base = s.result["arms"][s.base]["params"]
     for name, arm in s.result["arms"].items():
         means = ["" if arm["means"].get(m) is None else f"{arm['means'][m]:.4f}" for m in columns]

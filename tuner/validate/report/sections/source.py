@@ -45,7 +45,7 @@ class Source:
     @property
     def sign(self) -> float:
         """-1 where a lower primary metric is better."""
-        return 1.0 if measures.metric(self.plan.primary).higher_is_better else -1.0
+        return 1.0 if measures.metric(self.plan.primary, self.plan.reported).higher_is_better else -1.0
 
     @property
     def margin(self) -> str:
@@ -78,12 +78,12 @@ def in_words(s: Source, ci: Sequence[float | None]) -> Badge:
 
 
 def runs_of(s: Source, arm: str, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Curves of the completed runs (seeds, epochs), and their differences from the baseline of the same seed.
+    """Curves of the completed runs that have one (seeds, epochs), and their differences from the baseline of the same seed.
 
     NaN after the end of a run that stopped early.
     """
     assert s.records is not None
-    arms = {a: [_curve(r, name) if r["state"] == "complete" else None for r in s.records[a]] for a in (arm, s.base)}
+    arms = {a: [_curve(r, name) if name in r["curves"] else None for r in s.records[a]] for a in (arm, s.base)}
     epochs = max((len(c) for curves in arms.values() for c in curves if c is not None), default=0)
 
     def padded(curve: np.ndarray) -> np.ndarray:
