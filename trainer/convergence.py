@@ -46,11 +46,11 @@ def log_residuals(curve: Sequence[float]) -> np.ndarray:
     The log makes the measure one of relative wobble, so that rescaling a loss leaves it unchanged. NaN below 5 epochs,
     and for a curve that goes below 0, as the total of uncertainty weighting may.
     """
-    from scipy.signal import savgol_filter
-
     losses = np.asarray(curve, dtype=float)
     if len(losses) < 5 or not np.isfinite(losses).all() or losses.min() < 0:
         return np.full(len(losses), math.nan)
+    from scipy.signal import savgol_filter
+
     values = np.log(np.maximum(losses, 1e-12))
     window = max(5, len(values) // 5 | 1)
     residuals: np.ndarray = values - savgol_filter(values, window, 2)

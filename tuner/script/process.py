@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -56,21 +55,10 @@ class Process:
             self.wait(grace)
         self._signal(signal.SIGKILL)
         self._process.wait()
-        # The group may outlive its leader by a moment.
-        deadline = time.monotonic() + 1.0
-        while self._alive() and time.monotonic() < deadline:
-            time.sleep(0.01)
 
     def _signal(self, number: int) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
-
-    def _alive(self) -> bool:
-        try:
-            os.killpg(self._process.pid, 0)
-        except (ProcessLookupError, PermissionError):
-            return False
-        return True
 
 
 def program(word: str, directory: Path, env: Mapping[str, str]) -> str | None:

@@ -78,7 +78,7 @@ def in_words(s: Source, ci: Sequence[float | None]) -> Badge:
 
 
 def runs_of(s: Source, arm: str, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Curves of the completed runs that have one (seeds, epochs), and their differences from the baseline of the same seed.
+    """Curves of the runs that have one (seeds, epochs), and their differences from the baseline of the same seed.
 
     NaN after the end of a run that stopped early.
     """
