@@ -8,7 +8,7 @@ from typing import Any
 
 from tuner import storage
 from tuner.errors import InputError
-from tuner.spec import ExportSection, Spec
+from tuner.spec import TAKEN, ExportSection, Spec
 from tuner.study import Study, open_study, spec_dict, with_overrides
 from tuner.validate.recommendation import config_file
 
@@ -24,7 +24,7 @@ def plan_files(spec: Spec, files: Sequence[str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     there = spec.named()
     for file in files:
-        name, config = Path(file).stem, config_file(Path(file), spec.vocabulary)
+        name, config = plan_name(file), config_file(Path(file), spec.vocabulary)
         if name in found or (name in there and there[name] != config):
             raise InputError(
                 f"--plan {file}: another configuration is called {name!r} already; there are {', '.join(there)}. "
@@ -33,6 +33,12 @@ def plan_files(spec: Spec, files: Sequence[str]) -> dict[str, dict[str, Any]]:
         if name not in there:
             found[name] = config.knobs()
     return found
+
+
+def plan_name(file: str) -> str:
+    """The plan that a file becomes: its name, which `export --output best.yaml` makes one with a meaning of its own."""
+    stem = Path(file).stem
+    return f"plan_{stem}" if stem in TAKEN else stem
 
 
 def add_plans(opened: Study, plans: dict[str, dict[str, Any]], export: ExportSection) -> Study:

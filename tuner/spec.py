@@ -137,6 +137,10 @@ Flags = str | dict[str, str]
 """A flag, or texts by value; see ExportSection."""
 
 
+TAKEN = ("baseline", "original", "best", "null")
+"""Names with a meaning of their own, which no plan may take."""
+
+
 class ExportSection(Section):
     """How the best config is told to training code."""
 
@@ -205,6 +209,9 @@ class Spec(Section):
                 raise InputError(f"knobs.{name} applies only where {when[0]} is {when[1]}, which is not searched")
             if when and when[0] in self.fixed and self.fixed[when[0]] != when[1]:
                 raise InputError(f"knobs.{name} applies only where {when[0]} is {when[1]}; it is fixed otherwise")
+        for name in self.plans or {}:
+            if name in TAKEN:
+                raise InputError(f"plans.{name}: this name is taken; choose another one than {', '.join(TAKEN)}")
         for name in self.export.args or {}:
             if name not in there:
                 raise InputError(f"export.args: {self.vocabulary.unknown(name)}")

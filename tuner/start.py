@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -13,7 +12,7 @@ from tuner import lease, names, own_code, progress, storage, study_file
 from tuner.errors import InputError, RunError
 from tuner.finish import finish, finished
 from tuner.launch import local
-from tuner.plan_files import ADDED, add_plans, plan_files
+from tuner.plan_files import ADDED, add_plans, plan_files, plan_name
 from tuner.spec import Spec
 from tuner.study import (
     DETACHED,
@@ -150,7 +149,7 @@ def _resume(
     kept = opened.spec
     if file is not None:
         # What flags decided when the study was made is no difference of the file.
-        flags = {*opened.optuna.user_attrs.get(ADDED, []), *(Path(file).stem for file in plans)}
+        flags = {*opened.optuna.user_attrs.get(ADDED, []), *map(plan_name, plans)}
         flagged = {plan: knobs for plan, knobs in (kept.plans or {}).items() if plan in flags}
         same: dict[str, Any] = {"epochs": kept.training.epochs, "seed": kept.seed, "plans": flagged}
         file = with_overrides(file, **same)

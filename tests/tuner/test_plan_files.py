@@ -115,7 +115,7 @@ def test_from_export_to_a_trial_of_another_study(finished_study, cli, tmp_path):
         "start", finished_study.file, "--plan", file, "--trials", 2, "--epochs", 1, "--workers", 1, "--state", state
     )
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "best" in again.stdout
+    assert "plan_best" in again.stdout
     study = open_study(Place.at(state), "tiny")
     found = {t.user_attrs["plan"]: config_of(study.spec, t) for t in storage.trials(study.optuna)}
-    assert found["best"].knobs() == finished_study.summary["best"]["params"]
+    assert found["plan_best"].knobs() == finished_study.summary["best"]["params"]

@@ -300,3 +300,9 @@ def test_dump_reads_back(tmp_path):
     data = {"a": 0.001, "b": [1, 2], "c": {"d": "x: y", "e": None, "f": True}, "g": 1e-9}
     (tmp_path / "x.yaml").write_text(yaml.dump(data))
     assert yaml.read(tmp_path / "x.yaml", "file").data == data
+
+
+@pytest.mark.parametrize("name", ["best", "baseline", "original", "null"])
+def test_plans_cannot_take_a_name_with_a_meaning(write, name):
+    with pytest.raises(InputError, match=rf"study.yaml:\d+: plans.{name}: this name is taken"):
+        study_file.load(write(KNOB + f"plans:\n  {name}: {{encoder_loss_weight: 0.02}}\n"))
