@@ -101,7 +101,8 @@ def score_metrics(train: Scores, validation: Scores, label_names: tuple[str, ...
     """Yardsticks, gaps, per-class F1 and gates under their names."""
     metrics = {f"train/{name}": value for name, value in train.values.items()}
     metrics |= {f"val/{name}": value for name, value in validation.values.items()}
-    metrics |= {f"gap/{n}": train.values[n] - validation.values[n] for n in ("cross_entropy", "mse", "weighted_f1")}
+    gaps = [name for name in ("cross_entropy", "mse", "weighted_f1") if name in train.values]
+    metrics |= {f"gap/{name}": train.values[name] - validation.values[name] for name in gaps}
     metrics |= class_metrics("val_f1", validation, label_names)
     metrics |= {f"gate/{name}": value for name, value in validation.gates.items()}
     return metrics

@@ -118,7 +118,7 @@ BAD = {
         ["tracking URI"],
     ),
     "unknown device": ("start {f}/tiny.yaml --device tpu --state {s}", ["'tpu'", "cuda"]),
-    "unknown format": ("export tiny --format toml --state {s}", ["'toml'", "args, json, python, yaml"]),
+    "unknown format": ("export tiny --format toml --state {s}", ["'toml'", "args, html, json, python, yaml"]),
     "output that cannot be written": (
         "export tiny --output {f}/plain/x --state {s}",
         ["--output", "cannot be written"],

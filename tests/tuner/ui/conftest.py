@@ -2,7 +2,7 @@
 
 import json
 import os
-import select
+import selectors
 import shutil
 import subprocess
 import sys
@@ -27,6 +27,13 @@ QUIET = [
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
     "--remote-debugging-pipe",
 ]
+
+
+def readable(source, seconds):
+    """Whether there is something to read; unlike select.select, also where the descriptor is a large number."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(source, selectors.EVENT_READ)
+        return bool(selector.select(seconds))
 
 
 @dataclass
@@ -71,7 +78,7 @@ class Browser:
         raise AssertionError(f"Chromium did not answer {method}")
 
     def _messages(self):
-        if select.select([self.source], [], [], 0.2)[0]:
+        if readable(self.source, 0.2):
             chunk = os.read(self.source, 1 << 20)
             assert chunk, "Chromium ended"
             self.buffer += chunk

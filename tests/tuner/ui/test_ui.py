@@ -4,7 +4,7 @@ import base64
 import http.server
 import os
 import re
-import select
+import selectors
 import shutil
 import signal
 import socket
@@ -29,11 +29,18 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def readable(source, seconds):
+    """Whether there is something to read; unlike select.select, also where the descriptor is a large number."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(source, selectors.EVENT_READ)
+        return bool(selector.select(seconds))
+
+
 def wait_for_line(process, pattern, seconds=90):
     """Read what a process says until a line matches."""
     said, deadline = "", time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if select.select([process.stdout], [], [], 0.5)[0]:
+        if readable(process.stdout, 0.5):
             chunk = os.read(process.stdout.fileno(), 65536).decode()
             assert chunk, f"it ended: {said}"
             said += chunk

@@ -162,7 +162,7 @@ def test_a_caller_waits_for_blocks_of_others(validation, play):
                 trial.set_user_attr("arms", {"baseline": {}, "null": {}})
                 study.tell(trial, 0.5)
 
-    running.run(validation, 2, 1, "cpu", say)
+    running.run(validation, 2, 1, "cpu", say, lambda blocks, seeds: None)
     assert said[1:] == ["other workers train 2 of 2 seeds; waiting for them"]
     assert [t.state for t in storage.trials(study)] == [TrialState.COMPLETE] * 2
 

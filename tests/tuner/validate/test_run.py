@@ -48,7 +48,7 @@ def play(monkeypatch):
     def install(score):
         calls = []
 
-        def train(configs, data, model, training, *, seed, noise=0, report=lambda reports: ()):
+        def train(configs, data, model, training, *, seed, noise=0, report=lambda reports: (), **kept):
             calls.append((seed, noise, list(configs)))
             results = []
             for config in configs:
