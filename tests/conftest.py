@@ -191,7 +191,7 @@ def dump(tmp_path):
     return write
 
 
-# These were written side by side with what they test and do not all pass together yet; see the issues. Not run until mended.
+# Written side by side with what they test, these do not all pass together yet. Not run until mended.
 collect_ignore = [
     "tuner/test_interruption.py",
     "tuner/ui/test_ui.py",
