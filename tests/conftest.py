@@ -190,12 +190,3 @@ def dump(tmp_path):
 
     return write
 
-
-# Written side by side with what they test, these do not all pass together yet. Not run until mended.
-collect_ignore = [
-    "tuner/test_interruption.py",
-    "tuner/ui/test_ui.py",
-    "tuner/validate/test_planted.py",
-    "tuner/validate/test_queue.py",
-    "tuner/validate/test_run.py",
-]
