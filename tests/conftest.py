@@ -189,4 +189,3 @@ def dump(tmp_path):
         return str(tmp_path / name)
 
     return write
-

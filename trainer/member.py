@@ -175,6 +175,7 @@ class Member:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken, bit for bit."""
         self.model.load_state_dict(state["model"])
         self.weighting.load_state_dict(state["weighting"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -257,6 +258,7 @@ class StepLog:
         weights: dict[str, Tensor | float],
         rate: float,
     ) -> None:
+        """Note one step; `total` and `norm` (before clipping) are scalars, so is each term, unweighted."""
         self.names = ["total", "norm", *terms]
         self.rows.append(torch.stack([total.detach(), norm, *(t.detach() for t in terms.values())]))
         self.weights.append({n: w.detach() if isinstance(w, Tensor) else w for n, w in weights.items()})

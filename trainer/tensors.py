@@ -53,10 +53,12 @@ class TensorData:
 
     @property
     def n_classes(self) -> int:
+        """How many classes there are."""
         return len(self.label_names)
 
     @property
     def device(self) -> torch.device:
+        """Where the rows lie."""
         return self.x.device
 
     def class_weights(self) -> Tensor:
@@ -67,6 +69,7 @@ class TensorData:
         return counts.sum() / (self.n_classes * counts.clamp(min=1.0))
 
     def n_rows(self, split: int) -> int:
+        """Rows of a part: TRAIN, VALIDATION or TEST."""
         return sum(len(sequence) for sequence in self.sequences[split])
 
 

@@ -27,6 +27,7 @@ class NoContext(nn.Module):
         return u
 
     def stacked(self, w: Weights, u: Tensor, lengths: Tensor) -> Tensor:
+        """The same for K members: u and the result (K, F, n)."""
         return u
 
 
@@ -92,6 +93,7 @@ class TransformerContext(nn.Module):
         return told
 
     def stacked(self, w: Weights, u: Tensor, lengths: Tensor) -> Tensor:
+        """As `forward` for K members: u and the result (K, F, n)."""
         members, _, width = u.shape
         longest = int(lengths.max())
         mask = torch.arange(longest) < lengths[:, None]

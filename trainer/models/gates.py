@@ -34,6 +34,7 @@ class UtteranceGate(nn.Module):
         self.encode_out = nn.Linear(2 * hidden, hidden)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x (n, D); z and gate (n, H)."""
         gate = hardtanh01(self.gate(x))
         z = gate * torch.relu(self.encode_out(torch.tanh(self.encode_in(x))))
         return z, gate
@@ -60,6 +61,7 @@ class DialogueGate(nn.Module):
         self.gates = gate_layer(2 * hidden, 3 * hidden)
 
     def forward(self, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """z (n, H); the mixture and each gate by name (n, H)."""
         both = torch.cat([z, self.context.to(z.dtype).expand_as(z)], dim=-1)
         temporal, forget, inward = hardtanh01(self.gates(both)).chunk(3, dim=-1)
         mixed = temporal * (forget * self.context + inward * z)

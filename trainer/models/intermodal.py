@@ -26,6 +26,7 @@ class InterModal(nn.Module):
         self.reconstruct = nn.Linear(hidden, sum(widths))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x (n, D), the views side by side; z (n, H) and the reconstruction (n, D)."""
         views = x.split(self.widths, dim=-1)
         tokens = torch.stack([layer(view) for layer, view in zip(self.project, views, strict=True)], dim=1)
         query, key, value = self.attend(tokens).chunk(3, dim=-1)

@@ -36,6 +36,7 @@ class Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, sizes: Sequence[int]) -> Tensor:
+        """The states, step after step of `sizes` rows, as x has them."""
         width = weight.shape[2]
         h = x.new_zeros(x.shape[0], width, sizes[0])
         before, after, gates = [], [], []
@@ -57,6 +58,7 @@ class Recurrence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # type: ignore[override]
+        """The gradients of x, weight and bias from that of the states."""
         before, gates, weight = ctx.saved_tensors
         r, z, candidate, recalled = gates.chunk(4, dim=1)
         # What each gate's input gets is dh times a factor that needs no recurrence.

@@ -196,6 +196,7 @@ class OwnMember(Member):
         return {**super().state_dict(), "random": self.random}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken, with the random stream of the user's own code."""
         super().load_state_dict(state)
         self.random = state["random"].cpu()
 

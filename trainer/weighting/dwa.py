@@ -26,6 +26,7 @@ class Strategy(Weighting):
         )
 
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
+        """Base weight times K softmax(r / T), r the ratio of the last two epochs' means; 1 until there are two."""
         tasks = self.tasks(terms)
         index = [self.balanced.index(name) for name in tasks]
         older, newer = self.history[:, index]
@@ -37,6 +38,7 @@ class Strategy(Weighting):
         return {name: self.base[name] * scale.get(name, 1.0) for name in self.active(terms)}
 
     def end_epoch(self, means: Mapping[str, float | Tensor]) -> None:
+        """Remember the epoch's means beside those of the epoch before."""
         missing, like = torch.full(self.shape, float("nan")), self.history
         newest = [torch.as_tensor(means.get(n, missing), dtype=like.dtype, device=like.device) for n in self.balanced]
         self.history = torch.stack([self.history[1], torch.stack(newest)])

@@ -25,6 +25,7 @@ class Strategy(Weighting):
         self.register_buffer("means", torch.full((len(self.balanced), *self.shape), float("nan")))
 
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
+        """Base weight times the running mean of the classification over the task's own, clamped."""
         tasks = self.tasks(terms)
         index = [self.balanced.index(name) for name in tasks]
         now = torch.stack([terms[name].detach() for name in tasks]).to(self.means)

@@ -13,4 +13,5 @@ class Strategy(Weighting):
     """Constant weights."""
 
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
+        """The base weights."""
         return {name: self.base[name] for name in self.active(terms)}

@@ -22,6 +22,7 @@ class Strategy(Weighting):
         self.log_variance = nn.Parameter(torch.zeros(len(self.balanced), *self.shape))
 
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
+        """Base weight times exp(-s) / 2, s the learned log variance of the task."""
         precision = 0.5 * torch.exp(-self.log_variance)
         return {
             n: self.base[n] * precision[self.balanced.index(n)] if n in self.balanced else self.base[n]
@@ -29,5 +30,6 @@ class Strategy(Weighting):
         }
 
     def penalty(self, terms: Mapping[str, Tensor]) -> Tensor | None:
+        """The sum of s / 2 over the tasks, which keeps the variances from growing."""
         index = [self.balanced.index(name) for name in self.tasks(terms)]
         return 0.5 * (self.log_variance[index] * self.allowed[index]).sum(0)

@@ -13,6 +13,7 @@ class Strategy(Weighting):
     """The reconstruction weight times `min(1, progress / warmup_epochs)`, step by step; the others constant."""
 
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
+        """The base weights; those of rising terms times min(1, progress / warmup_epochs)."""
         share = progress / self.config.warmup_epochs
         rise = share.clamp(max=1.0) if isinstance(share, Tensor) else min(1.0, share)
         return {n: self.base[n] * (rise if n in self.rising else 1.0) for n in self.active(terms)}

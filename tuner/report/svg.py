@@ -14,6 +14,7 @@ class Scale:
         self.low, self.start, self.step = low, start, (stop - start) / (high - low)
 
     def __call__(self, value: float) -> float:
+        """Where a value lies, in pixels."""
         return self.start + (value - self.low) * self.step
 
 

@@ -47,6 +47,7 @@ def all_equal(values: Array) -> bool:
 
 
 def check_direction(direction: str) -> None:
+    """Refuses what is no direction. Raises InputError."""
     if direction not in get_args(Direction):
         raise InputError(unknown("direction", direction, get_args(Direction)))
 
