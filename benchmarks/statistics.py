@@ -2,7 +2,7 @@
 
     python -m benchmarks.statistics [--samples N]
 
-Every figure is of the functions of tuner/validate/statistics/, except for the bootstraps that it does not use, which
+Every figure is of the functions of tuner/validation/statistics/, except for the bootstraps that it does not use, which
 are computed here for comparison. Runs in under three minutes on one free core.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import special
 
-from tuner.validate import statistics as paired
+from tuner.validation import statistics as paired
 
 SMALL = ("--samples", "60")
 ROWS = 277

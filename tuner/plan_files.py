@@ -10,7 +10,7 @@ from tuner import storage
 from tuner.errors import InputError
 from tuner.spec import TAKEN, ExportSection, Spec
 from tuner.study import Study, open_study, spec_dict, with_overrides
-from tuner.validate.recommendation import config_file
+from tuner.validation.recommendation import config_file
 
 ADDED = "added_plans"
 """The study attribute that names them."""

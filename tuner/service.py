@@ -19,7 +19,7 @@ from tuner.keeper import Keeper
 from tuner.lease import abandoned
 from tuner.masking import masked
 from tuner.study import DETACHED, Place, Study, open_study
-from tuner.validate import blocks, working
+from tuner.validation import blocks, working
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 30.0
 """Seconds between two looks at the storage; an idle worker looks less and less often."""

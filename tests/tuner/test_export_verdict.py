@@ -8,8 +8,8 @@ from tuner import worker
 from tuner.export import export, provenance
 from tuner.study import open_study
 from tuner.summary import best_trial, config_of
-from tuner.validate import blocks
-from tuner.validate.plan import Plan
+from tuner.validation import blocks
+from tuner.validation.plan import Plan
 
 
 @pytest.fixture

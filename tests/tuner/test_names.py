@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tuner import names, storage
 from tuner.errors import InputError
 from tuner.study import open_study
-from tuner.validate import blocks
+from tuner.validation import blocks
 
 BAD = ["", "../evil", "a/b", "/abs", "a\\b", "..", "a..b", ".hidden", "-flag", "tab\t", "line\nbreak", "nul\0", "end.",
        "end ", "[red]x", "a;b", "$(x)", "x" * 181, "名" * 61, "\ud800"]  # fmt: skip

@@ -12,7 +12,7 @@ from synthetic import MIXED, make
 from tuner import progress
 from tuner.region import Region
 from tuner.summary import reason
-from tuner.validate import progress as validation
+from tuner.validation import progress as validation
 
 
 def terminal(width=80, height=24):

@@ -13,8 +13,8 @@ from tuner.launch import local
 from tuner.start import run
 from tuner.study import DETACHED, Place, open_study
 from tuner.summary import summarise
-from tuner.validate import blocks
-from tuner.validate.run import validate
+from tuner.validation import blocks
+from tuner.validation.run import validate
 
 
 @pytest.fixture

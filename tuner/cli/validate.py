@@ -46,9 +46,9 @@ def validate(
     quiet: Quiet = False,
 ) -> None:
     """The verdict on a recommendation, over fresh paired seeds, with its report."""
-    from tuner.validate.progress import following
-    from tuner.validate.run import show
-    from tuner.validate.run import validate as run
+    from tuner.validation.progress import following
+    from tuner.validation.run import show
+    from tuner.validation.run import validate as run
 
     place = open_place(state, storage, tracking_uri)
     # Progress goes to standard error, so that standard output is one JSON object or the verdict.

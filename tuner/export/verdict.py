@@ -13,7 +13,7 @@ from tuner.study import Study, spec_dict
 
 def verdict(study: Study, config: Config) -> dict[str, Any] | None:
     """The newest finished verdict on `config` against the first arm, on the same code and data, or None."""
-    from tuner.validate import blocks
+    from tuner.validation import blocks
 
     same = {part: spec_dict(study.spec)[part] for part in ("model", "command")}
     for s in sorted(storage.open_storage(study.place.storage).get_all_studies(), key=lambda s: -s._study_id):
@@ -28,8 +28,8 @@ def verdict(study: Study, config: Config) -> dict[str, Any] | None:
 
 def _judged(study: Study, name: str, arm: str) -> dict[str, Any] | None:
     """The verdict on an arm of a validation; None where blocks are still to be run."""
-    from tuner.validate import blocks
-    from tuner.validate.verdict import judge
+    from tuner.validation import blocks
+    from tuner.validation.verdict import judge
 
     opened = blocks.open_validation(study.place, name)
     assert opened is not None

@@ -1,0 +1,243 @@
+"""Paired blocks: all arms under one fresh seed, as trials of a queue that any number of workers share."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import optuna
+from optuna.exceptions import DuplicatedStudyError
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState
+
+from trainer.knobs import Config
+from tuner import names, storage
+from tuner.errors import InputError, RunError
+from tuner.study import Place, load_data
+from tuner.validation import queue
+from tuner.validation.plan import Plan
+from tuner.validation.recommendation import NULL
+
+if TYPE_CHECKING:
+    from tuner.checkpoint import Checkpoint
+
+FRESH = 1_000_000_007
+"""Block seeds start here, far from the seeds that a search uses."""
+CURVES = ("val/weighted_f1", "val/cross_entropy", "train/cross_entropy", "weighted/total", "val/mse")
+MAKING = 30.0
+"""Seconds after which a validation that has a name and no plan counts as given up by whoever was making it."""
+KIND = "validation"
+"""The study attribute that tells a validation from a search."""
+
+
+@dataclass(slots=True)
+class Validation:
+    """An open validation."""
+
+    name: str
+    plan: Plan
+    place: Place
+    optuna: optuna.Study
+
+
+def create_or_resume(
+    place: Place, label: str, plan: Plan, fingerprint: str, register: Callable[[str], dict[str, str]]
+) -> Validation:
+    """The validation of exactly this plan, made where there is none; by one of several callers at the same moment.
+
+    fingerprint: of the data; refuses data that changed since the validation was made. `register` writes the plan to
+    MLflow before any run, given the validation's name, and returns the ids of its runs.
+    """
+    name = names.check(f"validate-{label}-{plan.fingerprint()}")
+    opened = storage.open_storage(place.storage)
+    study = _made(opened, name) or _make(opened, name, plan, fingerprint, register) or _made(opened, name)
+    if study is None:
+        raise RunError(f"validation {name} is being made by another process, which gave up; try again")
+    known = study.user_attrs.get("data_fingerprint")
+    if known not in (None, fingerprint):
+        raise InputError(
+            f"validation {name} was made on other data: fingerprint {known}, found {fingerprint} in "
+            f"{plan.spec.data.path or plan.spec.data.source}; choose another --state, or put the data back"
+        )
+    return Validation(name, plan, place, study)
+
+
+def _made(opened: BaseStorage, name: str) -> optuna.Study | None:
+    """The validation of that name once it is whole; None where there is none, or its maker was killed half-way."""
+    deadline = time.monotonic() + MAKING
+    while name in storage.study_names(opened):
+        study = storage.load_study(opened, name)
+        if KIND in study.user_attrs:
+            return study
+        if time.monotonic() > deadline:
+            optuna.delete_study(study_name=name, storage=opened)
+            return None
+        time.sleep(0.1)
+    return None
+
+
+def _make(
+    opened: BaseStorage, name: str, plan: Plan, fingerprint: str, register: Callable[[str], dict[str, str]]
+) -> optuna.Study | None:
+    """Make the validation; None where another process has just taken its name."""
+    try:
+        study = optuna.create_study(study_name=name, storage=opened, direction="maximize")
+    except DuplicatedStudyError:
+        return None
+    try:
+        study.set_user_attr("mlflow", register(name))
+        study.set_user_attr("data_fingerprint", fingerprint)
+        # The plan comes last: a validation that has one is whole.
+        study.set_user_attr(KIND, plan.as_data())
+    except BaseException:
+        # Interrupted half-way: the name must not stay taken by something that cannot be opened.
+        optuna.delete_study(study_name=name, storage=opened)
+        raise
+    return study
+
+
+def open_validation(place: Place, name: str) -> Validation | None:
+    """The validation of that name, or None where the name is a search's."""
+    study = storage.load_study(storage.open_storage(place.storage), names.check(name))
+    data = study.user_attrs.get(KIND)
+    return None if data is None else Validation(name, Plan.from_data(data), place, study)
+
+
+def run_block(
+    plan: Plan,
+    block: int,
+    device: str,
+    tell: Callable[[int, float], None] = lambda step, share: None,
+    part: Callable[[str], Checkpoint] | None = None,
+    folder: Path = Path("."),
+) -> dict[str, Any]:
+    """Train every arm and the null arm under the seed of the block (0 for the first); one record an arm.
+
+    tell: hears after each epoch how far the block is: step 1, 2, .. and the share of all.
+    part: makes the checkpoint of a part of the block, from which that part goes on; without it the block has none.
+    folder: for what a script writes; an arm that it has run already is not run again.
+    """
+    from trainer.tensors import to_tensors
+    from trainer.train import train
+    from tuner.checkpoint import Saving
+    from tuner.interrupt import leave_before_long
+
+    seed = FRESH + plan.spec.seed * 100_000 + block
+    if plan.spec.command is not None:
+        return _run_script(plan, device, seed, tell, folder)
+    # Where the data has no fixed split, the seed decides it too.
+    data = load_data(plan.spec.model_copy(update={"seed": seed}))
+    tensors = to_tensors(data, plan.spec.model, device)
+    rare = rarest(np.bincount(data.labels[data.labels >= 0], minlength=data.n_classes))
+    rare_names = [f"test_f1/{data.label_names[i]}" for i in rare]
+    epochs = plan.spec.training.epochs
+
+    def run(configs: list[Config], noise: int) -> list[dict[str, Any]]:
+        def report(reports: list[Any]) -> tuple[()]:
+            step = reports[0].epoch + noise * epochs
+            tell(step, step / (2 * epochs))
+            return ()
+
+        options: dict[str, Any] = {"seed": seed, "noise": noise, "report": report, "between": leave_before_long}
+        if part is not None:
+            checkpoint = part("null" if noise else "arms")
+            found = checkpoint.read()
+            options |= {"resume": found.states if found else (), "save": Saving(checkpoint.write, print)}
+        results = train(configs, tensors, plan.spec.model, plan.spec.training, **options)
+        return [record(result, rare_names) for result in results]
+
+    found = dict(zip(plan.arms, run(list(plan.arms.values()), 0), strict=True))
+    found[NULL] = run([plan.arms[next(iter(plan.arms))]], 1)[0]
+    return found
+
+
+def _run_script(plan: Plan, device: str, seed: int, tell: Callable[[int, float], None], folder: Path) -> dict[str, Any]:
+    """The same with a script, one run after the other; the null arm is the baseline under another seed."""
+    from tuner.interrupt import leave_if_asked
+    from tuner.script.train import train
+
+    names = [*plan.arms, NULL]
+    whole, epochs = len(names) * plan.spec.training.epochs, plan.spec.training.epochs
+    found: dict[str, Any] = {}
+    for i, name in enumerate(names):
+
+        def report(reports: list[Any], before: int = i * epochs) -> tuple[()]:
+            step = before + min(reports[0].epoch, epochs)
+            tell(step, step / whole)
+            return ()
+
+        config, inside = plan.arms[name if name != NULL else names[0]], folder / names_for_files(name)
+        done = inside / "record.json"
+        if done.exists():
+            # The block was interrupted after this arm.
+            found[name] = json.loads(done.read_text())
+            continue
+        (result,) = train(
+            [config],
+            plan.spec,
+            folders=[inside],
+            device=device,
+            seed=seed,
+            noise=int(name == NULL),
+            report=report,
+            between=leave_if_asked,
+        )
+        found[name] = record(result, [], plan.spec.objective)
+        if result.state == "complete":
+            found[name]["reported"] = {**result.test, plan.spec.objective: result.best_value}
+        done.write_text(json.dumps(found[name]))
+    return found
+
+
+def names_for_files(arm: str) -> str:
+    """An arm's name as that of a folder: it may be a path or hold a slash."""
+    return re.sub(r"[^\w.=-]+", "_", arm).strip(".") or "arm"
+
+
+def record(result: Any, rare: list[str], *more: str) -> dict[str, Any]:
+    """What the comparison needs of one run; plain data, without what such a run does not measure.
+
+    rare: test scores of the rarest classes; more: further curves.
+    """
+    if result.state != "complete":
+        return {"state": "diverged", "reason": result.reason, "test": {}, "curves": {}}
+    last = {name: curve[-1] for name, curve in result.curves.items()}
+    gates = [last[name] for g in ("temporal", "forget", "input") if (name := f"gate/{g}_saturated") in last]
+    effective = [v for v in result.curves.get("grad/effective_weight", []) if np.isfinite(v)]
+    found = {
+        "state": "complete",
+        "best_epoch": result.best_epoch,
+        "test": {n: v for n, v in result.test.items() if n.startswith("test/")},
+        "curves": {n: [float(f"{v:.6g}") for v in result.curves[n]] for n in (*CURVES, *more) if n in result.curves},
+        "effective_weight": float(np.mean(effective)) if effective else None,
+    }
+    if rare:
+        found["minority_f1"] = float(np.mean([result.test[name] for name in rare]))
+    if len(result.norms):
+        found["gradient_cv"] = result.measures["convergence/gradient_cv"]
+        found["gradient_sd"] = float(result.norms.std())
+        found["explosion_share"] = result.measures["convergence/explosion_share"]
+    if gates:
+        found["gate_saturation"] = float(np.mean(gates))
+    return found
+
+
+def rarest(counts: np.ndarray) -> list[int]:
+    """The rarest third of the classes, at least one: indices, rarest first; counts (C,)."""
+    order = np.argsort(counts, kind="stable")
+    return [int(i) for i in order[: max(1, len(counts) // 3)]]
+
+
+def records(validation: Validation) -> dict[str, list[dict[str, Any]]]:
+    """Finished blocks by arm, in the order of the blocks."""
+    there = queue.by_block(validation.optuna)
+    done = [trial for _, trial in sorted(there.items()) if trial.state == TrialState.COMPLETE]
+    if not done:
+        raise InputError(f"validation {validation.name} has no finished block")
+    return {name: [t.user_attrs["arms"][name] for t in done] for name in (*validation.plan.arms, NULL)}

@@ -1,0 +1,26 @@
+"""Every claim: claimed, naive, measured, noise, verdict."""
+
+from __future__ import annotations
+
+from tuner.report.document import Badge, Block, Heading, Table, Text
+from tuner.validation.report.numbers import percent, percent_interval, percents
+from tuner.validation.report.sections.source import Source, claim_verdict, why
+
+
+def claims(s: Source) -> list[Block]:
+    """Every claim: claimed, naive, measured, noise, verdict."""
+    w = s.words
+    if not s.result["claims"]:
+        return []
+    keys = ("claim", "metric", "claimed", "naive", "measured", "ci", "noise", "verdict")
+    rows: list[list[str | Badge]] = []
+    for c in s.result["claims"]:
+        name = f"`{c['id']}`"
+        if c["baseline"] != s.base:
+            name += f" ({w('versus', candidate=c['candidate'], baseline=c['baseline'])})"
+        ci = percent_interval(c["ci"]) if c["ci"] else why(c, s.result["epochs"], w)
+        figures_ = [percent(c["naive"]), percent(c["measured"]), ci, percent(c["null"])]
+        rows.append([name, w.metric(c["metric"]), percents(c["claimed"]), *figures_, s.badge(claim_verdict(c))])
+    blocks: list[Block] = [Heading(w("h_claims")), Table([w(k) for k in keys], rows, frozenset({0, 1, 7}))]
+    blocks += [Text(w("claims_note"), "note"), Text(w("claims_verdicts"), "note")]
+    return blocks

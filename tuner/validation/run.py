@@ -1,0 +1,175 @@
+"""`tuner validate` from arms to verdict: fix the plan, run paired blocks, compare, report."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tuner import device as devices
+from tuner import own_code, provenance, study_file, view
+from tuner.errors import InputError, unknown
+from tuner.finish import finished, publish
+from tuner.study import Place, Study, exists, load_data, open_study
+from tuner.summary import summarise
+from tuner.tracking import NOTE, Tracker
+from tuner.validation.arms import make_plan
+from tuner.validation.blocks import Validation, create_or_resume, records
+from tuner.validation.plan import Plan
+from tuner.validation.recommendation import NULL
+from tuner.validation.report import LANGUAGES, reason, report, sentence
+from tuner.validation.running import Look, count, leave_to_others, run, run_until_decided
+from tuner.validation.verdict import judge
+
+
+def validate(
+    place: Place,
+    study: str | None = None,
+    *,
+    baseline: str | None = None,
+    candidate: str | None = None,
+    seeds: int | None = None,
+    epochs: int | None = None,
+    workers: int | None = None,
+    data: str | None = None,
+    claims: str | None = None,
+    margin: float | None = None,
+    until_decided: bool = False,
+    dose_response: bool = True,
+    device: str | None = None,
+    lang: str = "en",
+    detach: bool = False,
+    say: Callable[[str], None] = print,
+    look: Look | None = None,
+) -> dict[str, Any]:
+    """Compare arms over fresh seeds; returns what `validate --json` prints, and under `report` the report's path.
+
+    study: a search in the storage (its best config becomes an arm), or a study file (its data and model are used).
+    baseline and candidate: a plan's or arm's name, `trial:N` of the study, or a config file; both or neither. The same
+    call again resumes, or shows the result again.
+    margin: differences below it do not matter in practice, in the primary metric's unit; by default the
+    recommendation's, 0.01. lang: of the report, en or zh. detach: start no workers but queue blocks for those that
+    wait for work; until they are done, only how far it is comes back, with `state` waiting. say gets lines of progress,
+    look the blocks.
+
+    Raises InputError for wrong input, RunError where workers failed.
+    """
+    if lang not in LANGUAGES:
+        raise InputError(unknown("language", lang, LANGUAGES))
+    if detach and workers is not None:
+        raise InputError("--detach starts no workers: leave --workers out, and run `tuner worker` where they should be")
+    device = "cpu" if detach else devices.resolve(device)
+    place.prepare()
+    told = Path(claims) if claims else None
+    plan = make_plan(place, told, study, baseline, candidate, seeds, epochs, data, until_decided, dose_response, margin)
+    # What is wrong with the data, or with code of one's own, is said before anything is made.
+    fingerprint = "" if plan.spec.command else load_data(plan.spec).fingerprint
+    if said := own_code.notice(plan.spec):
+        say(said)
+        own_code.check(plan.spec)
+    label = study_file.find(study).stem if study and not exists(place, study) else (study or "quickstart")
+    validation = create_or_resume(
+        place, label, plan, fingerprint, lambda name: _register(place, name, plan, fingerprint)
+    )
+    if detach:
+        done, queued = leave_to_others(validation)
+        if done < queued:
+            return {"name": validation.name, "state": "waiting", "seeds": plan.seeds, "queued": queued, "done": done}
+    elif plan.until_decided:
+        run_until_decided(validation, workers or devices.default_workers(device), device, say, look or count(say))
+    else:
+        run(validation, plan.seeds, workers or devices.default_workers(device), device, say, look or count(say))
+    runs = records(validation)
+    result = judge(validation.plan, runs)
+    given: dict[str, Any] = {"baseline": baseline, "candidate": candidate, "seeds": seeds, "epochs": epochs}
+    given |= {"data": data, "claims": claims, "margin": margin}
+    flags = {"until-decided": until_decided, "no-dose-response": not dose_response}
+    command = _command(study, given, flags)
+    page = _report(validation, runs, result, lang, command)
+    if study and exists(place, study):
+        _tell_study(open_study(place, study), validation, result)
+    return result | {"name": validation.name, "report": str(page)}
+
+
+def _register(place: Place, name: str, plan: Plan, fingerprint: str) -> dict[str, str]:
+    """Write what is fixed to MLflow before the first run."""
+    tracker = Tracker(place.tracking, place.state)
+    tags = {"kind": "validation", **provenance.tags("", plan.spec.seed, fingerprint)}
+    params = {"primary": plan.primary, "margin": plan.margin, "seeds": plan.seeds, "arms": ", ".join(plan.arms)}
+    runs = tracker.study(name, tags, params | {"epochs": plan.spec.training.epochs, "claims": len(plan.claims)})
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "set_beforehand.json"
+        file.write_text(json.dumps(plan.as_data(), indent=2))
+        tracker.artifact(runs["run_id"], file)
+    return runs
+
+
+def _command(study: str | None, options: dict[str, Any], flags: dict[str, bool]) -> str:
+    """What makes the same validation again."""
+    words = ["tuner", "validate", *([study] if study else [])]
+    for name, value in options.items():
+        words += [] if value is None else [f"--{name}", str(value)]
+    return shlex.join([*words, *(f"--{name}" for name, on in flags.items() if on)])
+
+
+def _report(
+    validation: Validation, runs: dict[str, list[dict[str, Any]]], result: dict[str, Any], lang: str, command: str
+) -> Path:
+    """Write the report, in Markdown and as a page, to the state folder and to MLflow; returns the page."""
+    folder = validation.place.state / "reports" / validation.name
+    folder.mkdir(parents=True, exist_ok=True)
+    document = report(result, validation.plan, records=runs, lang=lang, command=command)
+    text = document.markdown()
+    (folder / "report.md").write_text(text, encoding="utf-8")
+    (folder / "report.html").write_text(document.html(), encoding="utf-8")
+    (folder / "result.json").write_text(json.dumps(result, indent=2))
+    tracker = Tracker(validation.place.tracking, validation.place.state)
+    run_id = validation.optuna.user_attrs["mlflow"]["run_id"]
+    tracker.artifact(run_id, folder)
+    verdicts = {f"verdict.{c['candidate']}": c["verdict"] for c in result["comparisons"]}
+    tracker.update(run_id, tags={NOTE: text, **verdicts})
+    tracker.end_study(run_id, "FINISHED")
+    return folder / "report.html"
+
+
+def _tell_study(study: Study, validation: Validation, result: dict[str, Any]) -> None:
+    """Add the verdict to the note and the report of the search whose configurations were compared."""
+    ids = validation.optuna.user_attrs["mlflow"]
+    known = [v for v in study.optuna.user_attrs.get("verdicts", []) if v["name"] != validation.name]
+    sentences = [sentence(result, c["candidate"]) + "." for c in result["comparisons"] if c["candidate"] != NULL]
+    page = view.artifact("", ids["experiment_id"], ids["run_id"], "report.html")
+    verdict = {"name": validation.name, "page": page, "sentences": sentences}
+    study.optuna.set_user_attr("verdicts", [*known, verdict])
+    if finished(study):
+        publish(study, study.tracker(), summarise(study))
+
+
+def show(result: dict[str, Any], console: Console) -> None:
+    """The verdict on a terminal."""
+    from rich.table import Column, Table
+
+    console.print()
+    for c in result["comparisons"]:
+        style = {"better": "green", "worse": "red"}.get(c["verdict"], "")
+        console.print(f"[{style or 'default'}]{sentence(result, c['candidate'])}[/]", soft_wrap=not console.is_terminal)
+    if result["claims"]:
+        head = ("claim", "claimed %", "naive %", "measured %", "95% CI", "verdict")
+        table = Table(*(Column(name, no_wrap=True) for name in head), box=None, pad_edge=False)
+        for claim in result["claims"]:
+            ci = f"{claim['ci'][0]:+.1f} .. {claim['ci'][1]:+.1f}" if claim["ci"] else reason(claim, result["epochs"])
+            cells = ["" if claim[k] is None else f"{claim[k]:+.1f}" for k in ("naive", "measured")]
+            low, high = claim["claimed"]
+            table.add_row(claim["id"], f"{low:g} .. {high:g}", *cells, ci, claim["verdict"])
+        console.print()
+        console.print(table, soft_wrap=not console.is_terminal)
+    if result["left_out"]:
+        console.print(
+            f"\nnot compared, since these runs do not measure it: {', '.join(result['left_out'])}",
+            soft_wrap=not console.is_terminal,
+        )
+    console.print(f"\nreport: {result['report']}", soft_wrap=not console.is_terminal)

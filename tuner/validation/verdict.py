@@ -1,0 +1,216 @@
+"""From records to verdicts: pure, no training, no storage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+
+from tuner.errors import InputError
+from tuner.validation import designs, measures, statistics
+from tuner.validation.plan import Plan
+from tuner.validation.recommendation import NULL
+
+Records = Mapping[str, Sequence[measures.Record]]
+
+
+def judge(plan: Plan, records: Records) -> dict[str, Any]:
+    """What `validate --json` prints: primary, margin, seeds, arms, comparisons, claims.
+
+    records: arm to one record a block, the null arm included. Differences are candidate minus baseline in the metric's
+    unit; claims are in percent of improvement. What is not finite, an interval without an end say, is None.
+    """
+    base = next(iter(plan.arms))
+    context = context_of(plan, records)
+    values = primary(plan, records, context)
+    metric = measures.metric(plan.primary, plan.reported)
+    direction = "maximize" if metric.higher_is_better else "minimize"
+    often = plan.until_decided
+    found = {
+        "primary": plan.primary,
+        "metric": metric.what,
+        "margin": plan.margin,
+        "seeds": len(records[base]),
+        "epochs": plan.spec.training.epochs,
+        "arms": arms(plan, records, context),
+        "comparisons": comparisons(plan, records, context),
+        "claims": claims(plan, records, context),
+        "dose_response": designs.dose_response(values, plan.doses, plan.margin, direction, often) if plan.doses else [],
+        "ladder": designs.ladder(values, plan.ladder, often),
+        "factorial": designs.interaction(values, base, **plan.factorial, often=often) if plan.factorial else None,
+        "left_out": [name for name in measures.METRICS if measures.lacks(records, name, list(records), context)],
+    }
+    return cast(dict[str, Any], plain(found))
+
+
+def context_of(plan: Plan, records: Records) -> measures.Context:
+    """What the metrics need of the baseline's runs."""
+    goal = plan.spec.goal if plan.spec.command is not None else None
+    return measures.context(records[next(iter(plan.arms))], plan.spec.training.epochs, goal, plan.reported)
+
+
+def primary(plan: Plan, records: Records, context: measures.Context) -> dict[str, np.ndarray]:
+    """The primary metric of every arm (blocks,). Raises InputError where the runs do not define it."""
+    values = measures.values(records, plan.primary, context)
+    if missing := [name for name in records if name not in values]:
+        raise InputError(
+            f"primary: {plan.primary} is not defined for runs of {plan.spec.training.epochs} epochs "
+            f"({', '.join(missing)}); choose another metric, or more epochs"
+        )
+    return values
+
+
+def plain(data: Any) -> Any:
+    """The same data as JSON has it: numbers that are not finite become None."""
+    if isinstance(data, Mapping):
+        return {str(key): plain(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [plain(value) for value in data]
+    if isinstance(data, np.generic):
+        data = data.item()
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def decided(plan: Plan, records: Records) -> bool:
+    """Whether every comparison has a clear verdict by intervals that hold however often one looks."""
+    context = context_of(plan, records)
+    return all(c["verdict"] != "inconclusive" for c in comparisons(plan, records, context) if c["candidate"] != NULL)
+
+
+def arms(plan: Plan, records: Records, context: measures.Context) -> dict[str, Any]:
+    """Each arm's knobs, its mean of every metric, and how many of its runs diverged."""
+    found: dict[str, Any] = {}
+    means: dict[str, dict[str, float]] = {name: {} for name in records}
+    for metric in (*measures.METRICS, *plan.reported):
+        for name, values in measures.values(records, metric, context).items():
+            means[name][metric] = float(values.mean())
+    for name, runs in records.items():
+        config = plan.arms[name if name != NULL else next(iter(plan.arms))]
+        effective = [w for r in runs if (w := r.get("effective_weight")) is not None and math.isfinite(w)]
+        found[name] = {
+            "params": config.knobs(),
+            "runs": len(runs),
+            "diverged": sum(r["state"] != "complete" for r in runs),
+            "effective_weight": float(np.mean(effective)) if effective else None,
+            "means": means[name],
+        }
+    return found
+
+
+def comparisons(plan: Plan, records: Records, context: measures.Context) -> list[dict[str, Any]]:
+    """Every arm against the baseline on the primary metric, Holm over them; the null arm last and outside of Holm."""
+    base = next(iter(plan.arms))
+    values = primary(plan, records, context)
+    metric = measures.metric(plan.primary, plan.reported)
+    direction: statistics.Direction = "maximize" if metric.higher_is_better else "minimize"
+
+    def compare(name: str, claims: int) -> statistics.Comparison:
+        rng = np.random.default_rng(0)
+        found = statistics.compare(
+            values[base], values[name], margin=plan.margin, direction=direction, rng=rng, claims=claims
+        )
+        return _looked_at_often(found, values[name] - values[base]) if plan.until_decided else found
+
+    judged = [compare(name, len(plan.candidates)) for name in plan.candidates]
+    if not plan.until_decided:
+        judged = statistics.together(judged)
+    pairs = [*zip(plan.candidates, judged, strict=True), (NULL, compare(NULL, 1))]
+    # Equal in that nothing was measured is not equivalent.
+    silent = [name for name, _ in pairs if all(r["state"] != "complete" for r in (*records[base], *records[name]))]
+    pairs = [(n, replace(c, verdict="inconclusive", seeds_needed=None) if n in silent else c) for n, c in pairs]
+    return [
+        {
+            "baseline": base,
+            "candidate": name,
+            "metric": plan.primary,
+            "difference": c.difference,
+            "ci": [c.lo, c.hi],
+            "method": c.method,
+            "p": c.p,
+            "p_holm": c.p_holm,
+            "probability_better": c.probability_better,
+            "verdict": c.verdict,
+            "seeds_needed": c.seeds_needed,
+            "smallest_effect": c.smallest_effect,
+        }
+        for name, c in pairs
+    ]
+
+
+def _looked_at_often(found: statistics.Comparison, differences: np.ndarray) -> statistics.Comparison:
+    """The same comparison by a confidence sequence over all claims, which stays honest however often one looks."""
+    lows, highs = statistics.confidence_sequence(differences, found.alpha / found.claims)
+    lo, hi = float(lows[-1]), float(highs[-1])
+    outcome = statistics.verdict(lo, hi, margin=found.margin, direction=found.direction, n=found.n)
+    needed: int | None = found.n
+    if outcome == "inconclusive":
+        # The estimate is that of a single look at the end; a sequence needs more, and at least one more than these.
+        needed = None if found.seeds_needed is None else max(found.seeds_needed, found.n + 1)
+    return replace(found, lo=lo, hi=hi, method="confidence sequence", verdict=outcome, seeds_needed=needed)
+
+
+def claims(plan: Plan, records: Records, context: measures.Context) -> list[dict[str, Any]]:
+    """Every claim: claimed, naive and measured improvement in percent, the noise floor beside them, and the verdict.
+
+    Holm over all claims, once for what supports them and once for what refutes them: of many claims that are false,
+    some would be supported by chance, and of many that are true, some refuted.
+    """
+    base = next(iter(plan.arms))
+    found = []
+    for given in plan.claims:
+        name: str = given["metric"]
+        why = measures.why_not(records, name, (given["baseline"], given["candidate"]), context)
+        found.append(
+            {
+                **{key: given[key] for key in ("id", "baseline", "candidate", "metric")},
+                "claimed": [float(end) for end in given["claimed"]],
+                "naive": None if why else percent(records, name, given["baseline"], given["candidate"], context, True),
+                "measured": None,
+                "ci": None,
+                "null": None if why else percent(records, name, base, NULL, context),
+                "p_for": 1.0,
+                "p_against": 1.0,
+                "verdict": "not shown",
+                "why": why,
+            }
+            | ({} if why else _measured(given, records, context, plan.until_decided))
+        )
+    for key in ("p_for", "p_against"):
+        for one, p in zip(found, statistics.holm([one[key] for one in found]), strict=True):
+            one[key] = p
+    for one in found:
+        if one["ci"] is not None:
+            one["verdict"] = statistics.claim_verdict(
+                *one["ci"], *one["claimed"], p_for=one["p_for"], p_against=one["p_against"]
+            )
+    return found
+
+
+def _measured(given: Mapping[str, Any], records: Records, context: measures.Context, often: bool) -> dict[str, Any]:
+    """The measured part of one claim, before Holm."""
+    metric = measures.metric(given["metric"], context.reported)
+    values = measures.values(records, given["metric"], context)
+    change = statistics.relative_change(values[given["baseline"]], values[given["candidate"]], often=often)
+    if change.percent is None:
+        return {"why": "zero"}
+    sign = 1.0 if metric.higher_is_better else -1.0
+    lo, hi = sorted((sign * change.lo, sign * change.hi))
+    low, high = given["claimed"]
+    p_for, p_against = statistics.claim_p(sign * change.percent, low, high, lambda gain: change.p_at(sign * gain))
+    if not (math.isfinite(lo) and math.isfinite(hi)):
+        return {"measured": sign * change.percent, "why": "unbounded"}
+    return {"measured": sign * change.percent, "ci": [lo, hi], "p_for": p_for, "p_against": p_against}
+
+
+def percent(
+    records: Records, name: str, old: str, new: str, context: measures.Context, naive: bool = False
+) -> float | None:
+    """Improvement from one arm to another in percent; None where it is not defined."""
+    values = measures.values(records, name, context, naive=naive)
+    if old not in values or new not in values:
+        return None
+    change = statistics.relative_change(values[old], values[new]).percent
+    return None if change is None else change if measures.metric(name, context.reported).higher_is_better else -change
