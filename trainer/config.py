@@ -39,6 +39,9 @@ folders."""
 class LossConfig:
     """The loss knobs of one member; the defaults are the original configuration of the recommendation."""
 
+    # Read by the reference of study files; a plain dict, so that this package needs no pydantic.
+    __pydantic_config__: ClassVar = {"use_attribute_docstrings": True}
+
     encoder_loss_weight: float = 0.05
     """Weight of the reconstruction term (global plus inter-modal) in the total loss."""
     reconstruction_loss: str = "mse"

@@ -221,8 +221,10 @@ class Spec(Section):
             for name, value in self.searched(config).items():
                 if not self.knobs[name].contains(value):
                     where = label if label == "baseline" else f"plans.{label}"
+                    mend = "" if label == "baseline" else ", or name the plans to try (`plans: {}` for none)"
                     raise InputError(
-                        f"{where}: {name} = {value!r} lies outside its search range ({self.knobs[name].describe()})"
+                        f"{where}: {name} = {value!r} lies outside its search range ({self.knobs[name].describe()}); "
+                        f"widen the range{mend}"
                     )
         return self
 

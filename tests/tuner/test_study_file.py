@@ -305,4 +305,4 @@ def test_dump_reads_back(tmp_path):
 @pytest.mark.parametrize("name", ["best", "baseline", "original", "null"])
 def test_plans_cannot_take_a_name_with_a_meaning(write, name):
     with pytest.raises(InputError, match=rf"study.yaml:\d+: plans.{name}: this name is taken"):
-        study_file.load(write(KNOB + f"plans:\n  {name}: {{encoder_loss_weight: 0.02}}\n"))
+        study_file.load(write(KNOB + f"plans:\n  '{name}': {{encoder_loss_weight: 0.02}}\n"))
