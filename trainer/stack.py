@@ -8,6 +8,7 @@ Shapes: K members, n rows, D features, H hidden, C classes, T terms.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,10 @@ from trainer.models.gates import DialogueGate
 from trainer.scores import Scores, score
 from trainer.stacked import Layout, StackedConfig, Weights
 from trainer.tensors import Batch, TensorData
+
+# On some processors MKL otherwise chooses its code by where a matrix lies in memory, so that a member's bits would depend
+# on its place in the stack. It looks when it is first used.
+os.environ.setdefault("MKL_CBWR", "AUTO")
 
 WEIGHTED = ("classification", "reconstruction", "gate", "contrastive")
 
