@@ -133,7 +133,7 @@ def disturb(
     rng = random.Random(campaign.seed)
     os.environ |= ONE_THREAD
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tuner.launch.preload", "tuner.worker", "tuner.validation.working"])
+    context.set_forkserver_preload(["tuner.launch._preload", "tuner.worker", "tuner.validation.working"])
     study = storage.load_study(storage.open_storage(place.storage), "faults")
     logs = Path(tempfile.mkdtemp(prefix="faults-", dir=place.state))
     processes: list[Any] = []

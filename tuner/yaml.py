@@ -62,6 +62,7 @@ def dump(data: dict[str, Any]) -> str:
 
     yaml = YAML()
     yaml.default_flow_style = False
+    yaml.representer.ignore_aliases = lambda data: True  # what occurs twice is written twice
     yaml.width = 120
     stream = StringIO()
     yaml.dump(data, stream)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import typer
 
-from tuner.cli import data, doctor, export, init, proxy, start, status, ui, validate, worker
+from tuner.cli import data, doctor, export, init, launch, proxy, start, status, ui, validate, worker
 
 app = typer.Typer(
     name="tuner",
@@ -37,6 +37,11 @@ VERBS: tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...] = (
     ("init", init.init, ("tuner init --data my_features.pkl",)),
     ("data", data.data, ("tuner data my_features.pkl",)),
     ("worker", worker.worker, ("tuner worker quickstart --state /shared/mlruns",)),
+    (
+        "launch",
+        launch.launch,
+        ("tuner launch slurm quickstart --workers 8 --set time=4:00:00", "tuner launch k8s quickstart --workers 8"),
+    ),
     ("proxy", proxy.proxy, ("tuner proxy --storage postgresql+psycopg://tuner@db/optuna",)),
     ("doctor", doctor.doctor, ("tuner doctor",)),
 )

@@ -1,1 +1,1 @@
-"""Ways to start workers, one file each."""
+"""Ways to start workers, one file each: `SETTINGS`, by name, and `launch(workers, say)`. Found by the file's name."""

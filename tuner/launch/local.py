@@ -17,10 +17,14 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from tuner import device as devices
 from tuner.errors import RunError
 
 if TYPE_CHECKING:
+    from tuner.launch._base import Workers
     from tuner.study import Place
+
+SETTINGS: dict[str, Any] = {}
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """Read when the libraries load, so too late from within a worker."""
@@ -45,15 +49,35 @@ class Process:
         return lines[-1] if lines else f"no output in {self.log}"
 
 
-def start(name: str, place: Place, count: int, device: str) -> list[Process]:
-    """Start `count` workers for a study or validation: one a GPU, or single-threaded ones on the CPU.
+def launch(workers: Workers, say: Callable[[str], None]) -> None:
+    """Run workers to their end; Ctrl-C and SIGTERM let them hand their trials back first.
+
+    Raises RunError where one failed; the others go on to the end all the same.
+    """
+    device = devices.resolve(workers.device)
+    workers.check_study()
+    workers.place.prepare()
+    processes = start(workers.name, workers.place, workers.count or devices.default_workers(device), device)
+    say(f"{len(processes)} workers; their logs: {processes[0].log.parent}")
+    go(processes)
+    with supervised(processes, lambda: say("stopping: running trials go back into the queue")):
+        while running(processes):
+            time.sleep(0.5)
+    for p in processes:
+        if p.exit_code:
+            raise RunError(f"{p.last_words()} (worker log: {p.log})")
+
+
+def start(name: str | None, place: Place, count: int, device: str) -> list[Process]:
+    """Start `count` workers for a study or validation, None for whatever is queued: one a GPU, or single-threaded ones
+    on the CPU.
 
     Loading torch, Optuna and MLflow takes seconds of CPU time; one process, the fork server, does it for all of them.
     They stand by until `go`, so that the study can be made meanwhile.
     """
     logs = place.state / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    command = ["worker", name, "--state", str(place.state), "--device", device]
+    command = ["worker", *([name] if name else []), "--state", str(place.state), "--device", device]
     context = _forkserver()
     started = []
     with _environment(ONE_THREAD if device == "cpu" else {}):
@@ -63,7 +87,7 @@ def start(name: str, place: Place, count: int, device: str) -> list[Process]:
         env = {"TUNER_STORAGE": place.storage, "TUNER_TRACKING_URI": place.tracking}
         if device == "cuda":
             env["CUDA_VISIBLE_DEVICES"] = _visible(i)
-        log = logs / f"{name}-worker-{i}.log"
+        log = logs / f"{name or 'any'}-worker-{i}.log"
         log.write_bytes(b"")
         theirs, ours = multiprocessing.Pipe(duplex=False)
         process = context.Process(target=_worker, args=(command, env, log, theirs))
@@ -102,7 +126,7 @@ def _call(answer: Connection, function: Callable[..., Any], args: tuple[Any, ...
 
 def _forkserver() -> multiprocessing.context.ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tuner.launch.preload"])
+    context.set_forkserver_preload(["tuner.launch._preload"])
     return context
 
 

@@ -1,0 +1,41 @@
+"""Studies that other machines could join: on PostgreSQL, under a URL with a password."""
+
+import pytest
+from rich.console import Console
+
+from tuner.start import run
+from tuner.study import Place, open_study
+
+PASSWORD = "s3cret-w0rd"
+
+
+@pytest.fixture
+def shared(postgres, tmp_path):
+    """A place on a database server; the server takes any password."""
+
+    def url():
+        return postgres.database().replace("postgres:@", f"postgres:{PASSWORD}@")
+
+    place = Place.at(tmp_path / "the state", url(), url())
+    assert PASSWORD in place.storage and PASSWORD in place.tracking
+    return place
+
+
+@pytest.fixture
+def queued(tiny):
+    """Queues a study of the tiny data at a place, for whoever works there."""
+
+    def queue(place, name="tiny", trials=3, epochs=2):
+        run(
+            place,
+            str(tiny),
+            name=name,
+            trials=trials,
+            epochs=epochs,
+            detach=True,
+            console=Console(quiet=True),
+            quiet=True,
+        )
+        return open_study(place, name)
+
+    return queue
