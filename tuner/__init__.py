@@ -1,3 +1,26 @@
-"""Decides, remembers, shows: studies over loss knobs on top of Optuna and MLflow."""
+"""Decides, remembers, shows: studies over loss knobs on top of Optuna and MLflow.
+
+From Python, `Study`, `studies` and `validate` do what the command line does (tuner/api/). They are loaded when they
+are first asked for: `import tuner` alone imports nothing else.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tuner.api import Study, Validation, studies, validate
+    from tuner.errors import InputError, RunError
 
 __version__ = "0.1.0"
+__all__ = ["InputError", "RunError", "Study", "Validation", "studies", "validate"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module("tuner.errors" if name.endswith("Error") else "tuner.api"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

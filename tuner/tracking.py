@@ -148,12 +148,16 @@ class Tracker:
 
     def _points_of(self, run_id: str) -> set[tuple[str, int]]:
         """Metric and epoch of every point that a run has."""
+        return {(name, epoch) for name, points in self.history(run_id).items() for epoch in points}
 
-        def read() -> set[tuple[str, int]]:
+    def history(self, run_id: str) -> dict[str, dict[int, float]]:
+        """Every point that a run has, by metric and epoch; what a run has once is at epoch 0."""
+
+        def read() -> dict[str, dict[int, float]]:
             names = self.client.get_run(run_id).data.metrics
-            return {(name, p.step) for name in names for p in self.client.get_metric_history(run_id, name)}
+            return {name: {p.step: p.value for p in self.client.get_metric_history(run_id, name)} for name in names}
 
-        found: set[tuple[str, int]] = self._try(read)
+        found: dict[str, dict[int, float]] = self._try(read)
         return found
 
     def epoch(self, run_id: str, metrics: Mapping[str, float], epoch: int, when: int | None = None) -> None:

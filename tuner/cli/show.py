@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -89,7 +90,8 @@ def show_status(summary: dict[str, Any], spec: Spec) -> None:
             alike.setdefault(why, []).append(f"#{trial}")
         if alike:
             out.print(f"\n{kind}:")
-        for why, numbers in alike.items():
+        # By epoch: the numbers in a reason end with it.
+        for why, numbers in sorted(alike.items(), key=lambda item: [int(n) for n in re.findall(r"\d+", item[0])]):
             more = f" and {len(numbers) - MOST_NUMBERS} more" if len(numbers) > MOST_NUMBERS else ""
             who = f"[dim]{' '.join(numbers[:MOST_NUMBERS])}{more}[/dim]"
             out.print(f"  {len(numbers)} {escape(why)}: {who}", soft_wrap=not out.is_terminal)

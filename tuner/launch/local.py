@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -196,7 +197,9 @@ def supervised(processes: Sequence[Process], stopping: Callable[[], None]) -> It
     def handle(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, handle)
+    # A notebook or a program may call this in a thread, where Python takes no handlers.
+    mine = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, handle) if mine else None
     try:
         yield
     except KeyboardInterrupt:
@@ -204,7 +207,8 @@ def supervised(processes: Sequence[Process], stopping: Callable[[], None]) -> It
         stop(processes)
         raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if mine:
+            signal.signal(signal.SIGTERM, before)
         kill(processes)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from tuner.plots._view import View
     from tuner.study import Study
 
 DPI = 120
@@ -21,22 +22,36 @@ LARGEST = 200_000
 
 def write(study: Study, folder: Path) -> list[Path]:
     """Draw every plot for which the study has enough data into `folder`; returns the files."""
-    from trainer.registry import load, names
     from tuner.plots._view import View
 
     view = View.of(study)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name in names(__name__):
-        figure = load(__name__, name, "plot").draw(view)
+    for name in names():
+        figure = draw(view, name)
         if figure is not None:
             written.append(folder / f"{name}.png")
-            _save(figure, written[-1])
+            written[-1].write_bytes(png(figure))
     return written
 
 
-def _save(figure: Figure, path: Path) -> None:
-    """Write a PNG of few colours, which takes a third of the size; of fewer still where many lines make it large."""
+def names() -> list[str]:
+    """The plots there are."""
+    from trainer.registry import names
+
+    return names(__name__)
+
+
+def draw(view: View, name: str) -> Figure | None:
+    """One plot; None where the study has not enough data for it yet. Raises InputError for an unknown name."""
+    from trainer.registry import load
+
+    figure: Figure | None = load(__name__, name, "plot").draw(view)
+    return figure
+
+
+def png(figure: Figure) -> bytes:
+    """A PNG of few colours, which takes a third of the size; of fewer still where many lines make it large."""
     from io import BytesIO
 
     from PIL import Image
@@ -44,7 +59,11 @@ def _save(figure: Figure, path: Path) -> None:
     drawn = BytesIO()
     figure.savefig(drawn, dpi=DPI)
     image = Image.open(drawn).convert("RGB")
+    found = b""
     for colors in (256, 64, 24):
-        image.quantize(colors, dither=Image.Dither.NONE).save(path, optimize=True, dpi=(DPI, DPI))
-        if path.stat().st_size < LARGEST:
-            return
+        written = BytesIO()
+        image.quantize(colors, dither=Image.Dither.NONE).save(written, "PNG", optimize=True, dpi=(DPI, DPI))
+        found = written.getvalue()
+        if len(found) < LARGEST:
+            break
+    return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -104,10 +105,13 @@ class Document:
             f'<!DOCTYPE html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{html.escape(self.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-            f"<h1>{html.escape(self.title)}</h1>\n"
-            + "\n".join(map(_html, self.blocks))
-            + "\n</main>\n</body>\n</html>\n"
+            f"<h1>{html.escape(self.title)}</h1>\n" + fragment(self.blocks) + "\n</main>\n</body>\n</html>\n"
         )
+
+
+def fragment(blocks: Sequence[Block]) -> str:
+    """Blocks as a part of somebody else's page, a notebook say, in its style."""
+    return "\n".join(map(_html, blocks))
 
 
 def _markdown(block: Block) -> list[str]:

@@ -28,6 +28,9 @@ QUIET = [
     "--remote-debugging-pipe",
 ]
 
+PATIENCE = 240
+"""Seconds until what does not come counts as missing; generous, since nothing waits for it where all is well."""
+
 
 def readable(source, seconds):
     """Whether there is something to read; unlike select.select, also where the descriptor is a large number."""
@@ -69,7 +72,7 @@ class Browser:
         self.count += 1
         message = {"id": self.count, "method": method, "params": params} | ({"sessionId": session} if session else {})
         os.write(self.to, json.dumps(message).encode() + b"\0")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             for answer in self._messages():
                 if answer.get("id") == self.count:
@@ -85,7 +88,7 @@ class Browser:
         *whole, self.buffer = self.buffer.split(b"\0")
         return [json.loads(one) for one in whole]
 
-    def look(self, url, *wanted, seconds=60, script="document.body.innerText"):
+    def look(self, url, *wanted, seconds=PATIENCE, script="document.body.innerText"):
         """Open a page of its own and wait until everything wanted is there; fails with what is missing."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]

@@ -170,7 +170,10 @@ def _curves(view: View) -> list[Block]:
 def _pruned(view: View) -> list[Block]:
     if not view.pruned or not view.done:
         return []
-    legend = [("stopped at a rung", "dot", "--null"), ("diverged", "dot", "--best"), ("completed", "dot", "--c1")]
+    diverged = any(reason(trial).startswith("diverged") for trial in view.pruned)
+    legend = [("stopped at a rung", "dot", "--null")]
+    legend += [("diverged", "dot", "--best")] if diverged else []
+    legend += [("completed", "dot", "--c1")]
     search = view.spec.search
     rungs = ", ".join(map(str, pruned_at.rung_epochs(view)))
     caption = f"At the epochs {rungs} the best 1 in {search.reduction:g} go on; the baseline and the plans always do."
