@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tuner.errors import InputError
-from tuner.launch import _base, k8s
+from tuner.launch import _base
 from tuner.study import Place
 
 PLACE = Place.at(Path("/state"), "postgresql+psycopg://me:s3cret@db/optuna", "https://me:s3cret@mlflow.example.org")
@@ -125,8 +125,3 @@ def test_checkpoints_outlive_a_pod_only_where_pods_share_them(printed):
 def test_wrong_settings(printed, given):
     with pytest.raises(InputError, match=f"--set {given.partition('=')[0]}"):
         printed(given=[given])
-
-
-def test_the_user_is_the_image_s():
-    text = (Path(__file__).parents[3] / "Dockerfile").read_text()
-    assert f"--uid {k8s.USER} " in text and f"TUNER_STATE={k8s.STATE}" in text
