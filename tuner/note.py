@@ -50,7 +50,13 @@ def test_metric(summary: dict[str, Any]) -> str:
 def remarks(summary: dict[str, Any], spec: Spec) -> list[str]:
     """What a reader must know before believing the best value."""
     found = []
-    best, baseline = summary["best"], summary["baseline"]
+    best, baseline, trials = summary["best"], summary["baseline"], summary["trials"]
+    if summary["state"] == "failed":
+        last = max((*summary["pruned"].items(), *summary["failed"].items()), default=(0, "no trial"))[1]
+        found.append(
+            f"No trial completed: {trials['pruned']} were stopped early, {trials['failed']} failed; "
+            f"the last one: {last}."
+        )
     for name in summary["at_edge"]:
         found.append(
             f"The best {name} ({show(best['params'][name])}) lies at the edge of its range "
@@ -72,7 +78,7 @@ def next_commands(summary: dict[str, Any], options: str = "", program: str = "tu
     name, best, baseline = summary["name"], summary["best"], summary["baseline"]
     commands = [
         ("status", name, "every trial's fate"),
-        ("export", f"{name} --format args", "the best config as flags; also yaml, json, html"),
+        *([("export", f"{name} --format args", "the best config as flags; also yaml, json, html")] if best else []),
         ("ui", "", "browse curves, plots and the best model"),
         ("start", f"--name {name} --trials {2 * sum(summary['trials'].values())}", "search on"),
     ]
@@ -80,7 +86,7 @@ def next_commands(summary: dict[str, Any], options: str = "", program: str = "tu
         # A study may have a baseline of its own; the name is that of the recommendation.
         first = "baseline" if baseline["params"] == BUILT_IN.config({}).knobs() else f"trial:{baseline['number']}"
         arms = f"{name} --baseline {first} --candidate trial:{best['number']}"
-        commands.insert(3, ("validate", arms, "skill or luck: both again under fresh seeds"))
+        commands.insert(-1, ("validate", arms, "skill or luck: both again under fresh seeds"))
     return [(" ".join(f"{program} {verb} {rest}".split()) + options, what) for verb, rest, what in commands]
 
 

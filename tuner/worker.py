@@ -151,7 +151,7 @@ class Worker:
                 raise RunError(f"{broken}. The trial is back in the queue; start again to resume") from error
             # Whatever else breaks is this trial's failure; a fused batch shares its fate.
             theirs = isinstance(error, UserCodeError)
-            self.last_failure = str(error) if theirs else f"{type(error).__name__}: {error}"
+            self.last_failure = _last_line(str(error)) if theirs else f"{type(error).__name__}: {error}"
             log = error.log if isinstance(error, UserCodeError) else None
             self._fail(trials, running, masked(str(error) if theirs else traceback.format_exc()), log)
             return [TrialState.FAIL] * len(trials)
@@ -392,7 +392,9 @@ class Worker:
                         self.tracker.artifact(r.run_id, log)
                     self.tracker.end_trial(r.run_id, "FAIL", {"reason": text}, {})
         for trial in mine:
-            trial.set_user_attr("result", {"reason": text.strip().splitlines()[-1], "traceback": text, "epochs": 0})
+            self.say(f"trial {trial.number} failed:\n{text}")
+            epochs = epochs_run(self.study.optuna._storage.get_trial(trial._trial_id))
+            trial.set_user_attr("result", {"reason": _last_line(text), "traceback": text, "epochs": epochs})
             self.study.optuna.tell(trial, state=TrialState.FAIL)
 
     def _give_up(self, trial: Trial, why: str) -> None:
@@ -409,6 +411,10 @@ class Worker:
         self.study.optuna.tell(trial, state=TrialState.FAIL)
         self.keeper.release(trial)
         self.say(f"trial {trial.number} failed: {why}")
+
+
+def _last_line(text: str) -> str:
+    return text.strip().splitlines()[-1]
 
 
 _AWAY = (SQLAlchemyError, StorageInternalError, OSError, UpdateFinishedTrialError)

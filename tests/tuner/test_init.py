@@ -1,6 +1,7 @@
 """`tuner init`: guesses with their reasons, and a study file that is one."""
 
 import itertools
+import json
 import math
 import os
 
@@ -13,6 +14,7 @@ from tuner import study_file
 from tuner.errors import InputError
 from tuner.init import guess
 from tuner.init.measure import Measured, measure
+from tuner.init.model import init as init_model
 from tuner.init.study import init
 
 
@@ -131,3 +133,38 @@ def test_nothing_is_overwritten_and_nothing_is_left_where_it_fails(cli, data_fil
 def test_without_data_it_says_what_is_missing(cli):
     done = cli("init")
     assert done.returncode == 2 and "--data is missing" in done.stderr
+
+
+def test_a_template_of_a_model_runs_at_once(cli, data_file, tmp_path):
+    file = tmp_path / "own.yaml"
+    done = cli("init", "--model", "--data", data_file, "-o", file)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"wrote {tmp_path / 'own.py'} and {file}" in done.stdout and f"start {file}" in done.stdout
+    assert all(
+        len(line) <= 120 for name in ("own.py", "own.yaml") for line in (tmp_path / name).read_text().split("\n")
+    )
+    short = ("--trials", 2, "--epochs", 1, "--workers", 1, "--state", tmp_path / "state")
+    done = cli("start", file, *short, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"runs code of your own: {tmp_path / 'own.py'}:MyModel" in done.stdout
+    found = json.loads(cli("status", "own", "--json", "--state", tmp_path / "state").stdout)
+    assert found["trials"]["complete"] == 2 and found["reference"]["test/weighted_f1"] > 0
+    assert found["best"]["params"].keys() >= {"reconstruction_weight", "sparsity_weight"}
+    assert cli("export", "own", "--format", "args", "--state", tmp_path / "state").stdout.startswith(
+        "--reconstruction_"
+    )
+
+
+def test_a_template_of_a_model_on_the_embedded_data_and_never_over_a_file(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = init_model()
+    assert (found["file"], found["model"]) == ("my_model.yaml", "my_model.py") and found["problems"] == []
+    spec = study_file.load("my_model.yaml")
+    assert spec.data.source == "htad" and spec.model.path == str(tmp_path / "my_model.py")
+    os.remove("my_model.yaml")
+    with pytest.raises(InputError, match="my_model.py exists"):
+        init_model()
+    assert not os.path.exists("my_model.yaml")
+    monkeypatch.undo()
+    done = cli("init", "--model", "--minutes", 3)
+    assert done.returncode == 2 and "--minutes goes with --data alone" in done.stderr

@@ -34,7 +34,7 @@ VERBS: tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...] = (
         ("tuner export quickstart --format args", "tuner export quickstart --format html --output report.html"),
     ),
     ("ui", ui.ui, ("tuner ui", "tuner ui quickstart --port 5001 --open")),
-    ("init", init.init, ("tuner init --data my_features.pkl",)),
+    ("init", init.init, ("tuner init --data my_features.pkl", "tuner init --model")),
     ("data", data.data, ("tuner data my_features.pkl",)),
     ("worker", worker.worker, ("tuner worker quickstart --state /shared/mlruns",)),
     (

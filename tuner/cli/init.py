@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -15,31 +15,53 @@ from tuner.errors import InputError
 
 def init(
     data: Annotated[str | None, typer.Option(help="Data to write a study file for; as `start --data`.")] = None,
+    model: Annotated[
+        bool, typer.Option("--model", help="Write a template for a model of your own too, and a study of that.")
+    ] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; default the data's name.")
+        Path | None,
+        typer.Option("--output", "-o", help="The file to write; default the data's name, or my_model.yaml."),
     ] = None,
-    minutes: Annotated[float, typer.Option(min=1, help="About how long the study may take.")] = 30.0,
+    minutes: Annotated[
+        float | None, typer.Option(min=1, help="About how long the study may take; default 30.", show_default=False)
+    ] = None,
     state: State = STATE,
     storage: Storage = None,
     tracking_uri: Tracking = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write a commented study file for your data, and say what was guessed."""
-    if data is None:
-        raise InputError("--data is missing: expected the file to write a study for, like tuner init --data my.npz")
-    from tuner.init.study import init as write
-
-    found = write(data, output, minutes=minutes, device=device)
+    """Write a commented study file for your data, or with `--model` a template of a model and a study of that."""
+    if data is None and not model:
+        raise InputError(
+            "--data is missing: expected the file to write a study for, like tuner init --data my.npz, "
+            "or --model for a template of a model of your own"
+        )
+    if model and minutes is not None:
+        raise InputError("--minutes goes with --data alone: how long the model of --model takes is up to you")
+    found = _model(data, output) if model else _study(data or "", output, minutes or 30.0, device)
     if quiet:
         return
 
     def say(text: str) -> None:
         out.print(text, soft_wrap=not out.is_terminal)
 
-    say(f"wrote {escape(found['file'])}; guessed:")
+    written = " and ".join(found[what] for what in ("model", "file") if what in found)
+    say(f"wrote {escape(written)}; {'assumed' if model else 'guessed'}:")
     for what, text in found["guessed"].items():
         say(f"  {what}: {escape(text)}")
     for text in found["problems"]:
         say(f"[yellow]•[/yellow] {escape(text)}")
     say(f"\nNext:\n  {program()} start {escape(found['file'])}")
+
+
+def _study(data: str, output: Path | None, minutes: float, device: str | None) -> dict[str, Any]:
+    from tuner.init.study import init as write
+
+    return write(data, output, minutes=minutes, device=device)
+
+
+def _model(data: str | None, output: Path | None) -> dict[str, Any]:
+    from tuner.init.model import init as write
+
+    return write(data, output)

@@ -45,9 +45,9 @@ class Process:
         return self.process.exitcode
 
     def last_words(self) -> str:
-        """The last line of its log."""
+        """The last line of its log, without the word `error` that whoever shows it says already."""
         lines = self.log.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"no output in {self.log}"
+        return lines[-1].removeprefix("error: ") if lines else f"no output in {self.log}"
 
 
 def launch(workers: Workers, say: Callable[[str], None]) -> None:

@@ -39,7 +39,7 @@ def check_script(spec: Spec) -> None:
         _check_when(name, rng.when, spec)
     for name in command.names():
         if name not in knobs and name not in GIVEN:
-            raise InputError(f"command: {unknown('knob', name, [*knobs, *GIVEN])}, so that nothing fills {{{name}}}")
+            raise InputError(f"command: nothing fills {{{name}}}: {unknown('knob', name, [*knobs, *GIVEN])}")
     for placeholder, inside in command.placed():
         _check_placed(placeholder, inside, spec)
 
