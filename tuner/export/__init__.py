@@ -13,6 +13,7 @@ from tuner.export.verdict import verdict
 from tuner.study import Study
 from tuner.summary import best_trial, config_of
 
+TEST = "test/weighted_f1"
 FORMATS = ("yaml", "json", "args", "python", "html")
 
 
@@ -47,14 +48,16 @@ def provenance(study: Study) -> dict[str, Any]:
     best = best_trial(study)
     assert best is not None
     attrs = study.optuna.user_attrs
+    scores = best.user_attrs["result"]["test"]
     found = {
         "study": study.name,
         "trial": best.number,
         study.spec.objective: best.value,
-        "test/weighted_f1": best.user_attrs["result"]["test"].get("test/weighted_f1"),
+        **({TEST: scores[TEST]} if TEST in scores else scores),  # a script's scores have names of their own
         "seed": study.spec.seed,
         **({"data": attrs["data"]["name"]} if attrs["data"] else {"command": study.spec.command}),
         "data_fingerprint": attrs["data_fingerprint"],
+        **({"code": attrs["code"]} if attrs.get("code") else {}),
         "versions": attrs["versions"],
     }
     judged = verdict(study, config_of(study.spec, best))

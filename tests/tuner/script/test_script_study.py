@@ -8,6 +8,7 @@ import pytest
 
 from tuner import note, study_file, worker
 from tuner.errors import RunError
+from tuner.export import provenance
 from tuner.finish import finish
 from tuner.script.train import train
 from tuner.study import create_study
@@ -48,6 +49,9 @@ def test_a_study_of_a_script(study_of):
     baseline = study.optuna.get_trials()[0]
     assert baseline.value == pytest.approx(0.54) and len(baseline.intermediate_values) == 4
     assert baseline.user_attrs["result"]["test"] == {"test_f1": 0.4}
+    told = provenance(study)
+    assert told["test_f1"] == pytest.approx(told["dev_f1"] - 0.14) and "test/weighted_f1" not in told
+    assert len(told["code"]["script.py"]) == 16 and told["command"] == study.spec.command
     summary = finish(study)
     assert summary["best"]["value"] == max(t.value for t in study.optuna.get_trials())
     client = mlflow.MlflowClient(study.place.tracking)
