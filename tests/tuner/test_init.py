@@ -1,7 +1,6 @@
 """`tuner init`: guesses with their reasons, and a study file that is one."""
 
 import itertools
-import json
 import math
 import os
 
@@ -10,12 +9,14 @@ import pytest
 
 from trainer.data import Raw, build
 from trainer.data.sources import npz
-from tuner import study_file
+from tuner import own_code, study_file, worker
 from tuner.errors import InputError
+from tuner.finish import finish
 from tuner.init import guess
 from tuner.init.measure import Measured, measure
 from tuner.init.model import init as init_model
 from tuner.init.study import init
+from tuner.study import create_study, with_overrides
 
 
 def measured(**changes):
@@ -135,24 +136,18 @@ def test_without_data_it_says_what_is_missing(cli):
     assert done.returncode == 2 and "--data is missing" in done.stderr
 
 
-def test_a_template_of_a_model_runs_at_once(cli, data_file, tmp_path):
+def test_a_template_of_a_model_runs_at_once(data_file, tmp_path, make_place):
     file = tmp_path / "own.yaml"
-    done = cli("init", "--model", "--data", data_file, "-o", file)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"wrote {tmp_path / 'own.py'} and {file}" in done.stdout and f"start {file}" in done.stdout
-    assert all(
-        len(line) <= 120 for name in ("own.py", "own.yaml") for line in (tmp_path / name).read_text().split("\n")
-    )
-    short = ("--trials", 2, "--epochs", 1, "--workers", 1, "--state", tmp_path / "state")
-    done = cli("start", file, *short, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"runs code of your own: {tmp_path / 'own.py'}:MyModel" in done.stdout
-    found = json.loads(cli("status", "own", "--json", "--state", tmp_path / "state").stdout)
-    assert found["trials"]["complete"] == 2 and found["reference"]["test/weighted_f1"] > 0
-    assert found["best"]["params"].keys() >= {"reconstruction_weight", "sparsity_weight"}
-    assert cli("export", "own", "--format", "args", "--state", tmp_path / "state").stdout.startswith(
-        "--reconstruction_"
-    )
+    assert init_model(str(data_file), file)["model"] == str(tmp_path / "own.py")
+    lines = [line for name in ("own.py", "own.yaml") for line in (tmp_path / name).read_text().splitlines()]
+    assert max(map(len, lines)) <= 120
+    spec = study_file.load(str(file))
+    own_code.check(spec)
+    study = create_study(make_place(), "own", with_overrides(spec, trials=3, epochs=2))
+    assert worker.work(study, device="cpu", say=lambda text: None) == 3
+    summary = finish(study)
+    assert summary["trials"]["complete"] == 3 and summary["reference"]["test/weighted_f1"] > 0
+    assert summary["best"]["params"].keys() >= {"reconstruction_weight", "sparsity_weight"}
 
 
 def test_a_template_of_a_model_on_the_embedded_data_and_never_over_a_file(cli, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Studies of scripts: what becomes of a run in the queue and in MLflow; the example and the command line for real."""
+"""Studies of scripts: what becomes of a run in the queue and in MLflow; the example for real."""
 
 import json
 from pathlib import Path
@@ -17,12 +17,6 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "joyful_style.yaml"
 GOOD = """
 for epoch in range(1, 5):
     print(json.dumps({"epoch": epoch, "dev_f1": w + epoch / 100, "test_f1": w - 0.1}), flush=True)
-"""
-SEEDED = """
-import random
-random.seed(int(sys.argv[2]))
-for epoch in (1, 2):
-    print(json.dumps({"epoch": epoch, "dev_f1": w, "test_f1": w + random.gauss(0, 0.01)}))
 """
 
 
@@ -114,27 +108,3 @@ def test_the_example_trains_for_real_and_prints_what_the_study_file_reads(tmp_pa
         assert result.curves["train/loss"][2] < result.curves["train/loss"][0]
         assert (folder / "best.pt").exists()
     assert results[0].curves != results[1].curves
-
-
-def test_from_a_script_to_a_verdict_by_the_command_line(cli, tmp_path):
-    """A weight that is better by ten times what a seed moves: found, exported, validated."""
-    head = "import json, sys\nw = float(sys.argv[1])\n"
-    (tmp_path / "script.py").write_text(head + SEEDED)
-    (tmp_path / "study.yaml").write_text(
-        "command: '{python} -I -S script.py {w} {seed}'\n"
-        "objective: dev_f1\ndirection: maximize\ntraining: {epochs: 2}\n"
-        "search: {trials: 4, replicates: 0}\n"
-        "knobs: {w: {low: 0.0, high: 1.0}}\nbaseline: {w: 0.5}\nplans: {better: {w: 0.6}}\n"
-    )
-    place = ("--state", tmp_path / "state")
-    done = cli("start", tmp_path / "study.yaml", "--workers", 1, *place, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"runs a command of your own, in {tmp_path}" in done.stdout and "(baseline)" in done.stdout
-    best = tmp_path / "found.yaml"
-    assert cli("export", "study", "--output", best, *place).returncode == 0
-    command = ("validate", tmp_path / "study.yaml", "--baseline", "baseline", "--candidate", best, "--seeds", 6)
-    done = cli(*command, "--workers", 1, "--json", *place, timeout=300)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["primary"] == "test_f1" and found["arms"]["found"]["w"] >= 0.6
-    assert next(c["verdict"] for c in found["comparisons"] if c["candidate"] == "found") == "better"
