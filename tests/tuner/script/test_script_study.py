@@ -1,6 +1,5 @@
 """Studies of scripts: what becomes of a run in the queue and in MLflow; the example for real."""
 
-import json
 from pathlib import Path
 
 import mlflow
