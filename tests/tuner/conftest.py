@@ -50,6 +50,15 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", "ignore:.*psycopg.Connection object.*while still open:ResourceWarning")
 
 
+@pytest.fixture(autouse=True)
+def _connections_closed():
+    """MLflow keeps an engine a database for as long as a process lives; each test has databases of its own."""
+    yield
+    store = sys.modules.get("mlflow.store.tracking.sqlalchemy_store")
+    for engine in list(store.SqlAlchemyStore._engine_map.values()) if store else ():
+        engine.dispose()
+
+
 def write_data(path: Path, n: int = 150) -> Path:
     rng = np.random.default_rng(0)
     y = np.arange(n) % 3

@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 
 import mlflow
+import optuna
 import pytest
 
-from tuner.study import exists, open_study
+from tuner import storage
+from tuner.study import open_study
 from tuner.summary import summarise
 
 LONG = """\
@@ -35,6 +37,8 @@ def long(tiny, tmp_path):
 def background(cli_environment):
     """Starts commands and ends whatever is left of them."""
     started = []
+    # What a shell starts in the background ignores Ctrl-C, and so does all that it starts. A handler is not inherited.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def run(*args):
         command = [sys.executable, "-m", "tuner", *map(str, args)]
@@ -45,14 +49,15 @@ def background(cli_environment):
         return process
 
     yield run
+    signal.signal(signal.SIGINT, before)
     for process in started:
         if process.poll() is None:
             process.kill()
         process.communicate()
 
 
-def until(found, process=None, seconds=60):
-    """Wait for something to become true, while a process runs if one is given."""
+def until(found, process=None, seconds=180):
+    """Wait for something to become true, while a process runs if one is given. Other processes may be slow."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         result = found()
@@ -63,16 +68,25 @@ def until(found, process=None, seconds=60):
     raise AssertionError("it did not happen in time")
 
 
-def training(place, pid=None):
-    """Trials that have trained some epochs and not ended, of one worker or of all."""
-    if not exists(place, "long"):
-        return []
-    try:
-        trials = open_study(place, "long").optuna.get_trials()
-    except ValueError:
-        return []  # being made
-    going = [t for t in trials if t.state.name == "RUNNING" and len(t.intermediate_values) >= 2]
-    return [t for t in going if pid is None or t.user_attrs["worker"].split(":")[1] == str(pid)]
+@pytest.fixture
+def going(make_place):
+    """The place, and a function: the trials of one worker, or of all, that train while another still waits.
+
+    So whatever happens to them next, the study is not complete.
+    """
+    place = make_place()
+    opened = storage.open_storage(place.storage)
+
+    def training(pid=None):
+        if "long" not in storage.study_names(opened):
+            return []
+        trials = optuna.load_study(study_name="long", storage=opened).get_trials()
+        if not any(t.state.name == "WAITING" for t in trials):
+            return []
+        found = [t for t in trials if t.state.name == "RUNNING" and len(t.intermediate_values) >= 2]
+        return [t for t in found if pid is None or t.user_attrs["worker"].split(":")[1] == str(pid)]
+
+    return place, training
 
 
 def workers_of(state):
@@ -106,15 +120,15 @@ def check_complete(place):
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to see which processes are left")
-def test_interrupted_then_joined_then_killed(long, make_place, background, cli):
-    place = make_place()
+def test_interrupted_then_joined_then_killed(long, going, background, cli):
+    place, training = going
     state = place.state
 
     first = background("start", long, "--workers", 2, "--state", state)
-    until(lambda: training(place), first)
+    until(training, first)
     assert workers_of(state)
     first.send_signal(signal.SIGINT)
-    _, err = first.communicate(timeout=60)
+    _, err = first.communicate(timeout=180)
     assert first.returncode == 130, err
     assert "Traceback" not in err
     assert workers_of(state) == []
@@ -125,11 +139,11 @@ def test_interrupted_then_joined_then_killed(long, make_place, background, cli):
     params = {t.number: t.params for t in study.optuna.get_trials() if t.params}
     assert params
 
-    second = background("start", "--name", "long", "--workers", 1, "--state", state)
     joined = background("worker", "long", "--state", state)
-    until(lambda: training(place, joined.pid), joined)
+    until(lambda: training(joined.pid), joined)
+    second = background("start", "--name", "long", "--workers", 1, "--state", state)
     joined.kill()
-    second.communicate(timeout=100)
+    second.communicate(timeout=180)
     assert second.returncode == 0
 
     done = cli("start", long, "--workers", 1, "--state", state)
@@ -140,20 +154,20 @@ def test_interrupted_then_joined_then_killed(long, make_place, background, cli):
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to see which processes are left")
-def test_workers_leave_when_start_is_killed_and_the_next_start_completes(long, make_place, background, cli):
-    place = make_place()
+def test_workers_leave_when_start_is_killed_and_the_next_start_completes(long, going, background, cli):
+    place, training = going
     state = place.state
     first = background("start", long, "--workers", 1, "--state", state)
-    until(lambda: training(place), first)
+    until(training, first)
     workers = workers_of(state)
     assert len(workers) == 1
     os.kill(workers[0], signal.SIGKILL)  # a worker that dies is a failure of the start, not of the study
-    _, err = first.communicate(timeout=60)
+    _, err = first.communicate(timeout=180)
     assert first.returncode == 1
     assert err.startswith("error: ") and "Traceback" not in err
 
     again = background("start", "--name", "long", "--workers", 1, "--state", state)
-    until(lambda: training(place), again)
+    until(training, again)
     again.kill()
     again.wait()
     until(lambda: not workers_of(state))
