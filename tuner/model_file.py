@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as packed
 
 from trainer.config import ModelConfig
 from trainer.models.gated_fusion import GatedFusion
@@ -29,7 +30,8 @@ def save(folder: Path, result: Result, spec: Spec, data: TensorData) -> None:
     """Write model.safetensors and config.json into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"model.{name}": tensor.cpu().contiguous() for name, tensor in result.model.items()}
-    save_file({**tensors, "mean": data.mean, "scale": data.scale}, folder / WEIGHTS)
+    # Not by safetensors itself, whose error on a full disk is none of the system's.
+    (folder / WEIGHTS).write_bytes(packed({**tensors, "mean": data.mean, "scale": data.scale}))
     config = {
         "widths": list(data.widths),
         "label_names": list(data.label_names),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import platform
 import subprocess
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tuner import __version__
+from tuner.errors import InputError
 
 PACKAGES = ("torch", "optuna", "mlflow", "scikit-learn", "numpy")
 
@@ -23,6 +25,24 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "missing"
     return found
+
+
+def check(known: Mapping[str, str], what: str, say: Callable[[str], None]) -> None:
+    """Refuse to train for what another version of the tuner has made; say so where only torch is another.
+
+    known: the versions that `what` was made with; empty where it does not tell. Raises InputError.
+    """
+    mine = versions()
+    if known.get("tuner", mine["tuner"]) != mine["tuner"]:
+        raise InputError(
+            f"{what} was made with version {known['tuner']} of the tuner; here is {mine['tuner']}: install the same "
+            "version on every machine, or choose another --name"
+        )
+    if known.get("torch", mine["torch"]) != mine["torch"]:
+        say(
+            f"{what} was made with torch {known['torch']}; here is {mine['torch']}: trials of both are compared, "
+            "though the same training may come out a little different"
+        )
 
 
 @functools.cache

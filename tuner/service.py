@@ -25,6 +25,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 2.0, 30.0
 """Seconds between two looks at the storage; an idle worker looks less and less often."""
 ASIDE = 300.0
 """Seconds for which a study that this worker cannot work on is left to others."""
+MAKING = 60.0
+"""Seconds for which a study that is not whole is waited for."""
 FINISHING = "finishing"
 """Study attribute: when a worker began to write the comparison down (seconds since 1970)."""
 PATIENCE = 600.0
@@ -36,6 +38,7 @@ def join(place: Place, name: str, *, device: str, say: Callable[[str], None], st
 
     stay: wait while other workers train, in case one of them stops; else only until nothing waits.
     """
+    _wait_until_made(place, name)
     validation = blocks.open_validation(place, name)
     if validation is not None:
         return working.work(validation, device=device, say=say, stay=stay)
@@ -43,6 +46,18 @@ def join(place: Place, name: str, *, device: str, say: Callable[[str], None], st
     count = worker.work(study, device=device, say=say, stay=stay)
     finish_detached(study, say)
     return count
+
+
+def _wait_until_made(place: Place, name: str) -> None:
+    """Wait while another process makes the study, which takes it seconds; what is none of ours is refused later."""
+    opened = storage.open_storage(place.storage)
+    until = time.monotonic() + MAKING
+    while not _whole(storage.load_study(opened, name).user_attrs) and time.monotonic() < until:
+        rest(0.5)
+
+
+def _whole(attrs: dict) -> bool:
+    return bool({"spec", blocks.KIND} & attrs.keys())
 
 
 def serve(place: Place, *, device: str, say: Callable[[str], None], pause: float = FIRST_PAUSE) -> None:
@@ -85,7 +100,7 @@ def watch(opened: BaseStorage, watched: dict[str, Keeper]) -> bool:
     running = set()
     for study in opened.get_all_studies():
         name = study.study_name
-        if not {"spec", blocks.KIND} & study.user_attrs.keys() or "finished_at" in study.user_attrs:
+        if not _whole(study.user_attrs) or "finished_at" in study.user_attrs:
             continue
         if any(t.state == TrialState.RUNNING for t in opened.get_all_trials(study._study_id, deepcopy=False)):
             running.add(name)
@@ -101,7 +116,7 @@ def watch(opened: BaseStorage, watched: dict[str, Keeper]) -> bool:
 def next_queued(opened: BaseStorage, leave_out: set[str]) -> str | None:
     """The oldest study or validation in which something waits, or that nobody has finished; None for none."""
     for study in sorted(opened.get_all_studies(), key=lambda s: s._study_id):
-        if study.study_name in leave_out or not {"spec", blocks.KIND} & study.user_attrs.keys():
+        if study.study_name in leave_out or not _whole(study.user_attrs):
             continue
         if _has_work(opened, study):
             return study.study_name

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from tuner import device as devices
-from tuner import lease, names, own_code, progress, storage, study_file
+from tuner import lease, names, own_code, progress, provenance, storage, study_file
 from tuner.errors import InputError, RunError
 from tuner.finish import finish, finished
 from tuner.launch import local
@@ -173,6 +173,7 @@ def _resume(
     fill_queue(opened)
     if any(not t.state.is_finished() for t in storage.trials(opened.optuna)):
         look(kept)
+        provenance.check(opened.optuna.user_attrs.get("versions", {}), f"study {name!r}", lambda text: None)
     return opened
 
 

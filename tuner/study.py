@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner import names
-from tuner.errors import InputError
+from tuner.errors import InputError, RunError
 from tuner.masking import masked
 from tuner.spec import Spec
 
@@ -155,7 +155,7 @@ def open_study(place: Place, name: str, opened_storage: BaseStorage | None = Non
     opened = storage.load_study(opened_storage or storage.open_storage(place.storage), name)
     attrs = opened.user_attrs
     if "spec" not in attrs:
-        raise InputError(f"study {name!r} in {masked(place.storage)} was not made by this tuner")
+        raise InputError(f"study {name!r} in {masked(place.storage)} was not made by this tuner, or is being made now")
     spec = parse(attrs["spec"])
     search = spec.search
     if search.pruner == "rungs":
@@ -180,6 +180,7 @@ def create_study(place: Place, name: str, spec: Spec, warm: Sequence[Mapping[str
     warm: configs of an earlier study that are tried after the plans, as tuner/warm_start.py finds them.
     """
     import optuna
+    from optuna.exceptions import DuplicatedStudyError
     from optuna.study import StudyDirection
 
     from tuner import own_code, provenance, storage, view
@@ -204,7 +205,11 @@ def create_study(place: Place, name: str, spec: Spec, warm: Sequence[Mapping[str
     for file in own_code.files(spec):
         tracker.artifact(runs["run_id"], file, "code")
     direction = StudyDirection[spec.goal.direction.upper()]
-    made = optuna.create_study(study_name=name, storage=opened, direction=direction)
+    try:
+        made = optuna.create_study(study_name=name, storage=opened, direction=direction)
+    except DuplicatedStudyError:
+        tracker.delete(runs["run_id"])
+        raise RunError(f"study {name!r} is being made by another process; the same command again joins it") from None
     try:
         # The spec comes last: a study that has one is whole.
         for key, value in {

@@ -61,9 +61,10 @@ def work(
     """Train trials until all have ended; returns how many this worker finished.
 
     device: cpu, cuda or cuda:N; population: trials trained together; stay: wait while other workers train, in case one
-    of them stops. Raises RunError after FAILURES_IN_A_ROW failed
+    of them stops. Raises InputError where the study is another version's, RunError after FAILURES_IN_A_ROW failed
     trials in a row, and Interrupted, with the trials handed back, on SIGINT or SIGTERM.
     """
+    provenance.check(study.optuna.user_attrs.get("versions", {}), f"study {study.name!r}", say)
     if device == "cpu":
         torch.set_num_threads(1)
     if said := own_code.notice(study.spec):
@@ -312,9 +313,10 @@ class Worker:
             self.study.optuna.set_user_attr("replicates", replicates)
             metrics |= {f"replicates/{name}": value for name, value in spread(replicates["values"]).items()}
         if result.log is not None:
-            self.tracker.artifact(r.run_id, result.log)
+            tags |= self._keep(r, "log", partial(self.tracker.artifact, r.run_id, result.log))
         if state == TrialState.COMPLETE and self.data is not None and self._leads(result.best_value):
-            model_file.log(self.tracker, r.run_id, result, self.study.spec, self.data)
+            attach = partial(model_file.log, self.tracker, r.run_id, result, self.study.spec, self.data)
+            tags |= self._keep(r, "model", attach)
         # MLflow first: a trial that has ended is nobody's to finish.
         self.tracker.end_trial(r.run_id, state.name, tags, finite(metrics))
         if state == TrialState.COMPLETE:
@@ -324,6 +326,18 @@ class Worker:
         r.checkpoint.remove()
         self.say(line(r.trial.number, r.config, state.name, result, label(r.trial.user_attrs)))
         return [state]
+
+    def _keep(self, r: Running, what: str, attach: Callable[[], None]) -> dict[str, str]:
+        """Attach a file to a trial's run; returns tags that say so where that cannot be.
+
+        The artifacts may lie where this machine must not write. The trial is worth more than its model.
+        """
+        try:
+            attach()
+        except RunError as error:
+            self.say(f"trial {r.trial.number}: its {what} is not kept: {error}")
+            return {f"{what}_not_kept": str(error)}
+        return {}
 
     def _replicates(self, r: Running) -> dict[str, Any]:
         """The baseline again under other seeds: what a result moves by when nothing but chance differs.

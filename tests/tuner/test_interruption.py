@@ -146,7 +146,7 @@ def test_interrupted_then_joined_then_killed(long, going, background, cli):
     second.communicate(timeout=180)
     assert second.returncode == 0
 
-    done = cli("start", long, "--workers", 1, "--state", state)
+    done = cli("start", long, "--workers", 1, "--state", state, timeout=400)
     assert done.returncode == 0, done.stderr
     check_complete(place)
     after = {t.number: t.params for t in open_study(place, "long").optuna.get_trials()}
@@ -172,6 +172,6 @@ def test_workers_leave_when_start_is_killed_and_the_next_start_completes(long, g
     again.wait()
     until(lambda: not workers_of(state))
 
-    done = cli("start", "--name", "long", "--workers", 1, "--state", state)
+    done = cli("start", "--name", "long", "--workers", 1, "--state", state, timeout=400)
     assert done.returncode == 0, done.stderr
     check_complete(place)

@@ -17,7 +17,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from trainer.knobs import Config
-from tuner import names, storage
+from tuner import names, provenance, storage
 from tuner.errors import InputError, RunError
 from tuner.study import Place, load_data
 from tuner.validation import queue
@@ -93,6 +93,7 @@ def _make(
     try:
         study.set_user_attr("mlflow", register(name))
         study.set_user_attr("data_fingerprint", fingerprint)
+        study.set_user_attr("versions", provenance.versions())
         # The plan comes last: a validation that has one is whole.
         study.set_user_attr(KIND, plan.as_data())
     except BaseException:

@@ -37,6 +37,7 @@ def work(validation: Validation, *, device: str, say: Callable[[str], None] = pr
     if device == "cpu":
         torch.set_num_threads(1)
     done, failed = 0, 0
+    provenance.check(validation.optuna.user_attrs.get("versions", {}), f"validation {validation.name}", say)
     with signals(), Keeper(validation.optuna) as keeper:
         worker = Worker(validation, device, say, keeper)
         while trials := keeper.next(worker.claim, say, stay=stay):
