@@ -23,18 +23,24 @@ NARROW = 100
 """Columns below which a line says less."""
 
 
-def watch(study: Study, going: Callable[[], bool], console: Console, quiet: bool = False) -> None:
-    """Show progress until `going` says that the workers have ended."""
+def watch(
+    study: Study,
+    going: Callable[[], bool],
+    console: Console,
+    quiet: bool = False,
+    news: Callable[[], list[str]] = list,
+) -> None:
+    """Show progress until `going` says that the workers have ended; `news` is what they have to say besides."""
     if quiet:
         while going():
             time.sleep(0.2)
     elif console.is_terminal:
-        _watch_live(study, going, console)
+        _watch_live(study, going, console, news)
     else:
-        _watch_plain(study, going, console)
+        _watch_plain(study, going, console, news)
 
 
-def _watch_live(study: Study, going: Callable[[], bool], console: Console) -> None:
+def _watch_live(study: Study, going: Callable[[], bool], console: Console, news: Callable[[], list[str]]) -> None:
     began, before = time.monotonic(), _finished(storage.trials(study.optuna))
     shown = {t.number for t in before}
     with Region(console) as region:
@@ -48,11 +54,12 @@ def _watch_live(study: Study, going: Callable[[], bool], console: Console) -> No
                 region.say(*map(_line, fresh))
                 return
             pace = (len(finished) - len(before), time.monotonic() - began)
-            region.draw(panel(study, trials, pace, console.width, console.height), [_line(t) for t in fresh])
+            said = [*map(_line, fresh), *(Text(line, style="yellow") for line in news())]
+            region.draw(panel(study, trials, pace, console.width, console.height), said)
             _wait(going)
 
 
-def _watch_plain(study: Study, going: Callable[[], bool], console: Console) -> None:
+def _watch_plain(study: Study, going: Callable[[], bool], console: Console, news: Callable[[], list[str]]) -> None:
     shown = {t.number for t in _finished(storage.trials(study.optuna))}
     while True:
         more = going()
@@ -61,6 +68,8 @@ def _watch_plain(study: Study, going: Callable[[], bool], console: Console) -> N
             if trial.number not in shown:
                 shown.add(trial.number)
                 console.print(f"[{len(shown)}/{study.n_trials}] ", _line(trial), sep="", soft_wrap=True)
+        for line in news():
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         if not more:
             return
         _wait(going)

@@ -243,7 +243,7 @@ def _train(study: Study, processes: list[local.Process], console: Console, quiet
 
     try:
         with local.supervised(processes, stopping):
-            progress.watch(study, lambda: local.running(processes), console, quiet)
+            progress.watch(study, lambda: local.running(processes), console, quiet, local.Waiting(processes))
     finally:
         lease.reclaim(study.optuna)
     failed = [p for p in processes if p.exit_code]

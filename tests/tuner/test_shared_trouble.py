@@ -12,6 +12,7 @@ from rich.console import Console
 from tuner import lease, provenance, service, start, storage, study_file, worker
 from tuner.errors import InputError, RunError
 from tuner.keeper import Keeper
+from tuner.launch import local
 from tuner.study import create_study, open_study
 from tuner.tracking import Tracker
 
@@ -161,3 +162,22 @@ def test_a_lease_shorter_than_an_epoch_is_renewed_during_it(make_study, scripted
     assert taken == []
     assert study.optuna.get_trials()[0].state == TrialState.COMPLETE
     assert lease.CRASHES not in study.optuna.get_trials()[0].user_attrs
+
+
+def test_what_workers_wait_for_is_said_once(tmp_path):
+    logs = [tmp_path / "0.log", tmp_path / "1.log"]
+    news = local.Waiting([local.Process(None, None, log) for log in logs])
+    for log in logs:
+        log.write_text("#0: COMPLETE\n")
+    assert news() == []
+    full = "storage: no room on the disk; waiting for room, nothing is lost"
+    for log in logs:
+        with log.open("a") as file:
+            file.write(full + "\n")
+    assert news() == [full]
+    assert news() == []
+    logs[0].write_text(full + "\nstorage: is back, going on\n")
+    assert news() == []
+    logs[1].write_text(full + "\nstorage: is back, going on\n")
+    assert news() == ["going on"]
+    assert news() == []
