@@ -22,6 +22,8 @@ from tuner.masking import masked
 LONGEST = 600.0
 """Seconds for which a connection is waited for before it counts as broken. A full disk is waited for without end."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
+ENDINGS = ("; waiting", "; waiting for room, nothing is lost")
+"""How the line ends that says what is waited for."""
 
 T = TypeVar("T")
 _LOCAL = threading.local()
@@ -52,7 +54,7 @@ def ride_out(call: Callable[[], T], where: str) -> T:
             if trouble is None or (not trouble.full and time.monotonic() - began > LONGEST):
                 raise
             if told != trouble.what:
-                _say(f"{where}: {trouble.what}; waiting" + (" for room, nothing is lost" if trouble.full else ""))
+                _say(f"{where}: {trouble.what}{ENDINGS[trouble.full]}")
             told = trouble.what
         else:
             if told:

@@ -82,6 +82,7 @@ def serve(place: Place, *, device: str, say: Callable[[str], None], pause: float
                 idle = min(1.5 * idle, max(LONGEST_PAUSE, pause))
                 continue
             idle = pause
+            say(f"working on {name}")
             try:
                 count = join(place, name, device=device, say=say, stay=False)
                 say(f"nothing waits in {name}; this worker finished {count}")

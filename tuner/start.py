@@ -26,6 +26,7 @@ from tuner.study import (
     with_overrides,
 )
 from tuner.summary import summarise
+from tuner.waiting import Waiting
 from tuner.warm_start import from_study
 
 
@@ -243,7 +244,7 @@ def _train(study: Study, processes: list[local.Process], console: Console, quiet
 
     try:
         with local.supervised(processes, stopping):
-            progress.watch(study, lambda: local.running(processes), console, quiet, local.Waiting(processes))
+            progress.watch(study, lambda: local.running(processes), console, quiet, Waiting(processes))
     finally:
         lease.reclaim(study.optuna)
     failed = [p for p in processes if p.exit_code]

@@ -109,7 +109,7 @@ def test_a_study_that_cannot_be_worked_on_here_is_left_to_others(detached, scrip
     stop_when(lambda: True)
     said = serve(broken.place)
     assert states(good) == ["COMPLETE"] and states(broken) == ["WAITING"]
-    (complaint,) = [line for line in said if "broken" in line]
+    (complaint,) = [line for line in said if "broken cannot" in line]
     assert "cannot be worked on here" in complaint and "not_here.npz" in complaint
 
 

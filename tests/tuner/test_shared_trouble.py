@@ -15,6 +15,7 @@ from tuner.keeper import Keeper
 from tuner.launch import local
 from tuner.study import create_study, open_study
 from tuner.tracking import Tracker
+from tuner.waiting import Waiting
 
 ONE = {"plans": {}, "search": {"trials": 1, "pruner": "none"}}
 
@@ -166,9 +167,9 @@ def test_a_lease_shorter_than_an_epoch_is_renewed_during_it(make_study, scripted
 
 def test_what_workers_wait_for_is_said_once(tmp_path):
     logs = [tmp_path / "0.log", tmp_path / "1.log"]
-    news = local.Waiting([local.Process(None, None, log) for log in logs])
+    news = Waiting([local.Process(None, None, log) for log in logs])
     for log in logs:
-        log.write_text("#0: COMPLETE\n")
+        log.write_text("2 trials are with other workers; waiting in case one of them stops\n")
     assert news() == []
     full = "storage: no room on the disk; waiting for room, nothing is lost"
     for log in logs:

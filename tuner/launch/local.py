@@ -69,21 +69,6 @@ def launch(workers: Workers, say: Callable[[str], None]) -> None:
             raise RunError(f"{p.last_words()} (worker log: {p.log})")
 
 
-class Waiting:
-    """What workers wait for (a database, room on the disk), for whoever watches them; called again and again."""
-
-    def __init__(self, processes: Sequence[Process]) -> None:
-        self.processes, self.known = processes, set[str]()
-
-    def __call__(self) -> list[str]:
-        """What is new since the last call."""
-        # Whoever waits says so in its last line, until it goes on (tuner/patience.py).
-        now = {line for p in self.processes if "; waiting" in (line := p.last_words())}
-        said = sorted(now - self.known) if now or not self.known else ["going on"]
-        self.known = now
-        return said
-
-
 def start(name: str | None, place: Place, count: int, device: str) -> list[Process]:
     """Start `count` workers for a study or validation, None for whatever is queued: one a GPU, or single-threaded ones
     on the CPU.
