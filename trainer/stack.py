@@ -32,8 +32,8 @@ from trainer.scores import Scores, score
 from trainer.stacked import Layout, StackedConfig, Weights
 from trainer.tensors import Batch, TensorData
 
-# On some processors MKL otherwise chooses its code by where a matrix lies in memory, so that a member's bits would depend
-# on its place in the stack. It looks when it is first used.
+# On some processors MKL otherwise chooses its code by where a matrix lies in memory, so that a member's bits would
+# depend on its place in the stack. It looks when it is first used.
 os.environ.setdefault("MKL_CBWR", "AUTO")
 
 WEIGHTED = ("classification", "reconstruction", "gate", "contrastive")
