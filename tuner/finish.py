@@ -9,7 +9,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from trainer.convergence import speed
-from tuner import charts, diagnosis, export, note, storage, view, yaml
+from tuner import charts, dashboard, diagnosis, export, note, storage, view, yaml
 from tuner.reference import logistic_regression
 from tuner.report import study as report
 from tuner.study import Study, spec_dict
@@ -60,6 +60,7 @@ def publish(study: Study, tracker: Tracker, summary: dict[str, Any]) -> None:
     images = [view.image(run_id, path) for path in drawn]
     data = study.optuna.user_attrs["data"]
     text = note.markdown(summary, study.spec, data, titles, view.pages("", study, summary), images)
+    dashboard.write_note(study.optuna, note.markdown(summary, study.spec, data, titles))  # no pages of MLflow there
     tracker.update(run_id, tags={NOTE: text})
     tracker.experiment_tags(experiment, {NOTE: text, **view.tags(study)})
 

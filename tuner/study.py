@@ -183,7 +183,7 @@ def create_study(place: Place, name: str, spec: Spec, warm: Sequence[Mapping[str
     from optuna.exceptions import DuplicatedStudyError
     from optuna.study import StudyDirection
 
-    from tuner import own_code, provenance, storage, view
+    from tuner import dashboard, own_code, provenance, storage, view
     from tuner.tracking import Tracker
 
     names.check(name)
@@ -211,6 +211,7 @@ def create_study(place: Place, name: str, spec: Spec, warm: Sequence[Mapping[str
         tracker.delete(runs["run_id"])
         raise RunError(f"study {name!r} is being made by another process; the same command again joins it") from None
     try:
+        dashboard.name_objective(made, spec.objective)
         # The spec comes last: a study that has one is whole.
         for key, value in {
             "data_fingerprint": data.fingerprint if data else None,

@@ -22,8 +22,8 @@ from trainer.metrics import EpochReport
 from trainer.resume import State, epoch_metrics
 from trainer.tensors import TensorData, to_tensors
 from trainer.train import Receiver, Result, Saver, train
+from tuner import dashboard, lease, model_file, own_code, provenance, storage
 from tuner import device as devices
-from tuner import lease, model_file, own_code, provenance, storage
 from tuner.attempt import Running, together
 from tuner.checkpoint import Checkpoint, Found, Saving, folder, identity, tidy
 from tuner.errors import RunError, UserCodeError
@@ -207,6 +207,7 @@ class Worker:
         run_id, found = self._run(trial, config, found)
         trial.set_user_attr("run_id", run_id)
         trial.set_user_attr("config", config.knobs())
+        trial.set_user_attr("name", title(trial.number, config.knobs(), label(trial.user_attrs)))
         r = Running(trial, config, run_id, checkpoint, found)
         for epoch, metrics, when in r.restored():
             # What the worker before had not written any more.
@@ -305,6 +306,8 @@ class Worker:
             "curves": {name: [_short(v) for v in curve] for name, curve in result.curves.items() if name in kept},
         }
         r.trial.set_user_attr("result", record)
+        for name, value in dashboard.columns(record).items():
+            r.trial.set_user_attr(name, value)
         tags = {"reason": reason, "epochs": str(result.epochs), "best_epoch": str(result.best_epoch)}
         metrics = {**result.test, **result.measures, "epochs": float(result.epochs)}
         if result.best_epoch:

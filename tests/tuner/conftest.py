@@ -74,8 +74,8 @@ def environment() -> dict[str, str]:
     return {**kept, "COLUMNS": "200"}
 
 
-def tuner(*args: object, env: dict[str, str] | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    """Run the command line to its end."""
+def tuner(*args: object, env: dict[str, str] | None = None, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end; the time is for machines that do ten other things."""
     command = [sys.executable, "-m", "tuner", *map(str, args)]
     return subprocess.run(
         command, env=environment() | (env or {}), capture_output=True, text=True, timeout=timeout, check=False

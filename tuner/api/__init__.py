@@ -5,7 +5,12 @@ command line has it: in the folder `mlruns`, or where TUNER_STATE, TUNER_STORAGE
 wrong raises `tuner.InputError`, what breaks under way `tuner.RunError`.
 """
 
-from tuner.api.study import Plot, Study, studies
-from tuner.api.validation import Validation, validate
+import warnings
+
+with warnings.catch_warnings():
+    # Optuna's progress bars, which nobody uses here, miss a package in a notebook.
+    warnings.filterwarnings("ignore", "IProgress not found")
+    from tuner.api.study import Plot, Study, studies
+    from tuner.api.validation import Validation, validate
 
 __all__ = ["Plot", "Study", "Validation", "studies", "validate"]
