@@ -32,22 +32,31 @@ OPENING = """\
 <!-- Made from the schema by `python -m tuner.manual > docs/study-file.md`; what is changed by hand is lost. -->
 
 A study file says what is trained, what is searched and what it is compared with. Only `knobs` is required. Unknown
-fields, knobs and values are refused with the line and what exists. The shipped ones are in
-[search_spaces/](../search_spaces); `tuner init --data FILE` writes one for your data.
+fields, knobs and values are refused with the line and what exists. `tuner init --data FILE` writes one for your data.
 
 Editors that know the YAML language server complete and check a study file whose first line names the
 [schema](../search_spaces/schema.json):
 
 ```yaml
 # yaml-language-server: $schema=schema.json
-description: Two weights on the embedded data, everything else as it is.
+description: Is a larger weight better on my data?
+data: {path: my_features.npz}                     # relative to this file; add labels: 0.05 to hide 95% of the labels
+training: {epochs: 40}
+objective: val/macro_f1                           # a yardstick on validation; never a weighted loss
+search: {trials: 60}
 knobs:
-  encoder_loss_weight: {low: 0.01, high: 0.1, log: true}
-  gate_reg_weight: {low: 0.0, high: 0.05}
+  encoder_loss_weight: {low: 0.001, high: 1.0, log: true}
+  reconstruction_loss: {choices: [mse, smooth_l1]}
+  weighting: {choices: [fixed, warmup, ema_inverse]}
+  warmup_epochs: {low: 1, high: 10}               # searched only where weighting is warmup
+fixed: {class_weights: balanced}
 ```
 
 Numbers may be written as `1e-3`. Paths are relative to the file. `tuner start` keeps a complete copy with the study, so
 that a later change of the file does not change what was started: it is refused, with the fields that differ.
+
+The recommendation's plans are tried in every study of the built-in model; where your ranges leave them out, name plans
+of your own, or `plans: {}` for none. The shipped studies, in [search_spaces/](../search_spaces):
 """
 
 KNOBS_TEXT = """\
@@ -68,7 +77,8 @@ def manual() -> str:
     """The whole page."""
     schema = study_file.schema()
     definitions, fields = schema["$defs"], schema["properties"]
-    parts = [OPENING, "## Fields\n", table(fields, set(schema["required"]))]
+    shipped = ((f"`{name}`", study_file.load(name).description) for name in study_file.names())
+    parts = [OPENING, rows(("study", "searches"), shipped), "## Fields\n", table(fields, set(schema["required"]))]
     for name, kinds in SECTIONS.items():
         parts.append(f"## `{name}`\n")
         for kind in kinds:

@@ -1,5 +1,6 @@
 """A folder like a reader's: files under the names that the pages use, and a `tuner` with small settings."""
 
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,26 @@ SMALL = {
     "validate": "--seeds 6 --epochs 2 --workers 1",
 }
 """What a page's command gets in addition, so that it takes seconds."""
+WRONG = {
+    "typo": "knobs:\n  encoder_los_weight: {low: 0.01, high: 0.1}\n",
+    "narrow": "knobs:\n  reconstruction_loss: {choices: [mse]}\n",
+    "weighted": "objective: val_loss\nknobs:\n  encoder_loss_weight: {low: 0.01, high: 0.1}\n",
+}
+"""Study files with the mistakes that docs/troubleshooting.md shows."""
+ONE_BY_ONE = """
+import contextlib, io, json, sys
+from tuner.__main__ import main
+found = []
+for command in json.loads(sys.argv[1]):
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        try:
+            main(command)
+            found.append((0, ""))
+        except SystemExit as end:
+            found.append((end.code, said.getvalue()))
+print(json.dumps(found))
+"""
 COMMAND = """\
 #!/bin/sh
 case "$1" in
@@ -38,6 +59,9 @@ def folder(tmp_path_factory, csvs, pickles) -> Path:
     csvs.write(made / "meld", csvs.parts())
     for name in ("examples", "search_spaces"):
         (made / name).symlink_to(ROOT / name)
+    (made / "foreign.pkl").write_bytes(b"cposix\nsystem\n(S'true'\ntR.")
+    for name, text in WRONG.items():
+        (made / f"{name}.yaml").write_text(text)
     program = made / "bin" / "tuner"
     program.parent.mkdir()
     cases = "".join(f'{verb}) set -- "$@" {options} ;;\n' for verb, options in SMALL.items())
@@ -46,16 +70,41 @@ def folder(tmp_path_factory, csvs, pickles) -> Path:
     return made
 
 
+def environment(folder: Path) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TUNER_", "MLFLOW_"))}
+    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return kept | {"PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+
+
 @pytest.fixture(scope="session")
 def run(folder):
-    """Runs a program in the folder, and returns what it printed."""
+    """Runs a program in the folder, where `tuner start` has run, and returns what it printed."""
 
     def execute(*command: str) -> str:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("TUNER_", "MLFLOW_"))}
-        path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        env = kept | {"PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
-        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=300, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    execute("tuner", "start", "--quiet")
+    return execute
+
+
+@pytest.fixture(scope="session")
+def refused(folder, run):
+    """Runs commands of the tuner that are refused, all in one process: for each one its exit code and what it said."""
+
+    def execute(commands: list[list[str]]) -> list[tuple[int, str]]:
+        done = subprocess.run(
+            [sys.executable, "-c", ONE_BY_ONE, json.dumps(commands)],
+            cwd=folder,
+            env=environment(folder),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
+        )
+        return [(code, said) for code, said in json.loads(done.stdout.splitlines()[-1])]
 
     return execute

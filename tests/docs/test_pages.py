@@ -1,7 +1,8 @@
 """What the pages say is so: commands and flags exist, examples run, links lead somewhere.
 
 Marks of blocks: `run` executes a block, in a folder like a reader's, with small settings; `output` is what the Python
-block before it prints. Blocks without a mark are checked as far as that goes without running them.
+block before it prints; `fails COMMAND` is the beginning of the error that the command ends with. Blocks without a mark
+are checked as far as that goes without running them.
 """
 
 import ast
@@ -13,13 +14,18 @@ from urllib.parse import unquote
 
 import click
 import markdown
+import numpy as np
 import pytest
 import typer
 from markdown import ROOT, Block
 
+from trainer.convergence import measures, speed
+from trainer.metrics import gradient_metrics
+from trainer.objective import DIRECTIONS, Objective
 from tuner import study_file
 from tuner.cli import app
 from tuner.spec import Spec
+from tuner.validation.measures import METRICS
 from tuner.yaml import read
 
 GROUP = typer.main.get_command(app)
@@ -122,6 +128,13 @@ def test_marked_blocks_run(block, run):
         assert printed == after.text
 
 
+def test_errors_are_worded_as_shown(refused):
+    shown = [block for block in all_blocks("text") if block.mark.startswith("fails tuner ")]
+    assert shown
+    for block, (code, said) in zip(shown, refused([block.mark.split()[2:] for block in shown]), strict=True):
+        assert (code, block.text.rstrip() in said.splitlines()[0]) == (2, True), f"{block}: {code} {said}"
+
+
 def test_the_reference_of_study_files_is_the_schemas():
     from tuner.manual import manual
 
@@ -129,5 +142,30 @@ def test_the_reference_of_study_files_is_the_schemas():
     assert written == manual(), "write it anew: python -m tuner.manual > docs/study-file.md"
 
 
+def test_every_measure_is_explained():
+    text = (ROOT / "docs" / "measures.md").read_text(encoding="utf-8")
+    names = {name.partition("/")[2] for name in DIRECTIONS} | set(METRICS)
+    names |= {name.partition("/")[2] for name in gradient_metrics(np.ones(3), 1.0)}
+    curves = {n: [2.0, 1.5, 1.0, 0.8, 0.7] * 4 for n in ("val/weighted_f1", "val/cross_entropy", "weighted/total")}
+    curves |= {"gap/cross_entropy": [0.1] * 20, "grad/cosine": [0.5] * 20}
+    found = measures(curves, np.ones(50), Objective(), clip_norm=1.0, budget=20)
+    found |= speed(curves["val/weighted_f1"], 0.9, Objective(), 20)
+    names |= {re.sub(r"_(early|middle|late)$", "", name.partition("/")[2]) for name in found}
+    names |= set(re.findall(r'^        "(\w+)",$', (ROOT / "tuner/diagnosis.py").read_text(), re.MULTILINE))
+    missing = sorted(name for name in names if not re.search(rf"\b{name}\b", text))
+    assert not missing, f"docs/measures.md does not explain {', '.join(missing)}"
+
+
+def test_the_chinese_readme_says_what_the_english_one_does():
+    english, chinese = (ROOT / name for name in ("README.md", "README.zh-CN.md"))
+    shells = [[markdown.commands(b.text) for b in markdown.blocks(file, "sh")] for file in (english, chinese)]
+    assert shells[0] == shells[1]
+    outputs = [[b.text for b in markdown.blocks(file, "")] for file in (english, chinese)]
+    assert outputs[0] == outputs[1]
+    assert len(markdown.anchors(english)) == len(markdown.anchors(chinese))
+    targets = [sorted(set(markdown.links(file)) - {english.name, chinese.name}) for file in (english, chinese)]
+    assert targets[0] == targets[1]
+
+
 def test_marks_are_known():
-    assert {block.mark for block in all_blocks()} <= {"", "run", "output"}
+    assert {block.mark.split(" ")[0] for block in all_blocks()} <= {"", "run", "output", "fails"}

@@ -26,6 +26,9 @@ from tuner.validation.report import LANGUAGES, reason, report, sentence
 from tuner.validation.running import Look, count, leave_to_others, run, run_until_decided
 from tuner.validation.verdict import judge
 
+WIDE = 200
+"""Columns of a table that goes into a file: it has no edge, and what is cut off there nobody sees."""
+
 
 def validate(
     place: Place,
@@ -159,14 +162,16 @@ def show(result: dict[str, Any], console: Console) -> None:
         console.print(f"[{style or 'default'}]{sentence(result, c['candidate'])}[/]", soft_wrap=not console.is_terminal)
     if result["claims"]:
         head = ("claim", "claimed %", "naive %", "measured %", "95% CI", "verdict")
-        table = Table(*(Column(name, no_wrap=True) for name in head), box=None, pad_edge=False)
+        table = Table(
+            *(Column(n, overflow="fold", no_wrap=n not in ("claim", "95% CI")) for n in head), box=None, pad_edge=False
+        )
         for claim in result["claims"]:
             ci = f"{claim['ci'][0]:+.1f} .. {claim['ci'][1]:+.1f}" if claim["ci"] else reason(claim, result["epochs"])
             cells = ["" if claim[k] is None else f"{claim[k]:+.1f}" for k in ("naive", "measured")]
             low, high = claim["claimed"]
             table.add_row(claim["id"], f"{low:g} .. {high:g}", *cells, ci, claim["verdict"])
         console.print()
-        console.print(table, soft_wrap=not console.is_terminal)
+        console.print(table, width=None if console.is_terminal else WIDE)
     if result["left_out"]:
         console.print(
             f"\nnot compared, since these runs do not measure it: {', '.join(result['left_out'])}",
