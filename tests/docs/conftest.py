@@ -11,10 +11,11 @@ import pytest
 from markdown import ROOT
 
 SMALL = {
-    "start": "--trials 5 --epochs 2 --workers 1",
-    "validate": "--seeds 6 --epochs 2 --workers 1",
+    '"start "*.yaml': "--detach",
+    '"start "*': "--trials 5 --epochs 2 --workers 1",
+    '"validate "*': "--seeds 6 --epochs 2 --workers 1",
 }
-"""What a page's command gets in addition, so that it takes seconds."""
+"""What a page's command gets in addition, so that it takes seconds; one study is trained, others are only queued."""
 WRONG = {
     "typo": "knobs:\n  encoder_los_weight: {low: 0.01, high: 0.1}\n",
     "narrow": "knobs:\n  reconstruction_loss: {choices: [mse]}\n",
@@ -37,7 +38,7 @@ print(json.dumps(found))
 """
 COMMAND = """\
 #!/bin/sh
-case "$1" in
+case "$1 $2" in
 {cases}esac
 exec {python} -m tuner "$@"
 """
@@ -64,7 +65,7 @@ def folder(tmp_path_factory, csvs, pickles) -> Path:
         (made / f"{name}.yaml").write_text(text)
     program = made / "bin" / "tuner"
     program.parent.mkdir()
-    cases = "".join(f'{verb}) set -- "$@" {options} ;;\n' for verb, options in SMALL.items())
+    cases = "".join(f'{command}) set -- "$@" {options} ;;\n' for command, options in SMALL.items())
     program.write_text(COMMAND.format(cases=cases, python=sys.executable))
     program.chmod(0o755)
     return made
