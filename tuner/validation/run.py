@@ -171,7 +171,9 @@ def show(result: dict[str, Any], console: Console) -> None:
             low, high = claim["claimed"]
             table.add_row(claim["id"], f"{low:g} .. {high:g}", *cells, ci, claim["verdict"])
         console.print()
-        console.print(table, width=None if console.is_terminal else WIDE)
+        if not console.is_terminal:
+            console.width = max(console.width, WIDE)
+        console.print(table)
     if result["left_out"]:
         console.print(
             f"\nnot compared, since these runs do not measure it: {', '.join(result['left_out'])}",
