@@ -56,7 +56,7 @@ def background(cli_environment):
         process.communicate()
 
 
-def until(found, process=None, seconds=180):
+def until(found, process=None, seconds=400):
     """Wait for something to become true, while a process runs if one is given. Other processes may be slow."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -128,7 +128,7 @@ def test_interrupted_then_joined_then_killed(long, going, background, cli):
     until(training, first)
     assert workers_of(state)
     first.send_signal(signal.SIGINT)
-    _, err = first.communicate(timeout=180)
+    _, err = first.communicate(timeout=400)
     assert first.returncode == 130, err
     assert "Traceback" not in err
     assert workers_of(state) == []
@@ -143,7 +143,7 @@ def test_interrupted_then_joined_then_killed(long, going, background, cli):
     until(lambda: training(joined.pid), joined)
     second = background("start", "--name", "long", "--workers", 1, "--state", state)
     joined.kill()
-    second.communicate(timeout=180)
+    second.communicate(timeout=400)
     assert second.returncode == 0
 
     done = cli("start", long, "--workers", 1, "--state", state, timeout=400)
@@ -162,7 +162,7 @@ def test_workers_leave_when_start_is_killed_and_the_next_start_completes(long, g
     workers = workers_of(state)
     assert len(workers) == 1
     os.kill(workers[0], signal.SIGKILL)  # a worker that dies is a failure of the start, not of the study
-    _, err = first.communicate(timeout=180)
+    _, err = first.communicate(timeout=400)
     assert first.returncode == 1
     assert err.startswith("error: ") and "Traceback" not in err
 
