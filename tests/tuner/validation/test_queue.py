@@ -205,7 +205,7 @@ def test_two_calls_at_once_share_the_work(tiny, place, cli_environment):
         subprocess.Popen(command, env=cli_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    said = [process.communicate(timeout=120) for process in both]
+    said = [process.communicate(timeout=600) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     first, second = (json.loads(out) for out, _ in said)
     assert first == second and first["seeds"] == 6

@@ -15,6 +15,7 @@ from tuner import cli as command_line
 from tuner import storage, study_file, worker
 from tuner.errors import InputError, RunError
 from tuner.export import export
+from tuner.interrupt import Interrupted
 from tuner.launch import local
 from tuner.study import Place, open_study
 from tuner.summary import best_trial, config_of
@@ -176,11 +177,11 @@ def test_the_split_differs_by_block_unless_the_data_fixes_it(play, place, tiny, 
 def test_an_interrupted_validation_runs_what_is_missing(play, place, tiny):
     def score(config, seed, noise):
         if seed == FRESH + 3 and noise == 1:
-            raise KeyboardInterrupt
+            raise Interrupted
         return basic_wins(config, seed, noise)
 
     before = play(score)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted):
         validate(place, str(tiny), **PAIR, **QUIET)
     assert [seed - FRESH for seed, noise, _ in before if noise == 0] == [0, 1, 2, 3]
     after = play(basic_wins)
@@ -236,7 +237,7 @@ def test_two_workers_share_the_blocks(play, place, tiny):
     def score(config, seed, noise):
         if seed == FRESH and not inner:
             inner.append(None)  # while the first worker trains its first block, a second one comes
-            inner[0] = work(open_validation(place, name), device="cpu", say=lambda text: None)
+            inner[0] = work(open_validation(place, name), device="cpu", say=lambda text: None, stay=False)
         return no_difference(config, seed, noise)
 
     plan = Plan(study_file.load(str(tiny)), {"baseline": LossConfig()}, "final_performance", 0.01, [], 6)
