@@ -1,6 +1,9 @@
 """Simulations behind the verdict: its false alarms, its intervals, its power, and what looking and pairing cost.
 
-    python -m benchmarks.statistics [--samples N]
+    python -m benchmarks.statistics [--samples N] [--recorded STATE ...]
+
+--recorded reads validations that have been run, from their state folders, and shows what pairing saved in them, in
+place of the simulations.
 
 Every figure is of the functions of tuner/validation/statistics/, except for the bootstraps that it does not use, which
 are computed here for comparison. Runs in under three minutes on one free core.
@@ -10,12 +13,20 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
+from optuna.trial import TrialState
 from scipy import special
 
+from tuner import storage
+from tuner.study import Place
 from tuner.validation import statistics as paired
+from tuner.validation.blocks import open_validation, records
+from tuner.validation.plan import Plan
+from tuner.validation.recommendation import NULL
+from tuner.validation.verdict import Records, context_of, primary
 
 SMALL = ("--samples", "60")
 ROWS = 277
@@ -157,6 +168,45 @@ def pairing(rng: np.random.Generator, samples: int) -> None:
         print(f"{correlation:<30}{counts[0]:10}{counts[1]:10}{share:10.2f}{1 - correlation:10.2f}", flush=True)
 
 
+def recorded(states: list[Path]) -> None:
+    """The same on real runs: each arm of the validations in these state folders against its baseline."""
+    print("\nRecorded validations: deviations of one run and of the paired difference, and seeds for the same interval")
+    print(f"{'validation, arm':44}{'seeds':>7}{'run':>9}{'paired':>9}{'corr.':>8}{'share':>8}{'unpaired for 10':>17}")
+    for state in states:
+        for name, plan, runs in _validations(Place.at(state)):
+            values = primary(plan, runs, context_of(plan, runs))
+            base = next(iter(plan.arms))
+            for arm in (*plan.candidates, NULL):
+                print(f"{f'{name}, {arm}':44}" + saved(values[base], values[arm]), flush=True)
+
+
+def saved(baseline: np.ndarray, candidate: np.ndarray, pairs: int = 10) -> str:
+    """A row: what pairing saved between two arms, values (n,) paired.
+
+    share: pairs over unpaired seeds an arm for the same standard error, var(c - b) / (var(b) + var(c)). Then the
+    unpaired seeds that `pairs` pairs are worth by the pooled t interval, where their fewer degrees of freedom count.
+    """
+    run = math.sqrt((baseline.var(ddof=1) + candidate.var(ddof=1)) / 2)
+    deviation = (candidate - baseline).std(ddof=1)
+    if run == 0 or deviation == 0:
+        return f"{len(baseline):7}{run:9.4f}{deviation:9.4f}{'':>8}{'':>8}{'':>17}"
+    half = special.stdtrit(pairs - 1, 0.975) * deviation / math.sqrt(pairs)
+    unpaired = next(
+        (n for n in range(2, 10_000) if special.stdtrit(2 * n - 2, 0.975) * run * math.sqrt(2 / n) <= half), 10_000
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):  # an arm that never varies
+        correlation = np.corrcoef(baseline, candidate)[0, 1]
+    share = deviation**2 / (2 * run**2)
+    return f"{len(baseline):7}{run:9.4f}{deviation:9.4f}{correlation:8.2f}{share:8.2f}{unpaired:17}"
+
+
+def _validations(place: Place) -> Iterator[tuple[str, Plan, Records]]:
+    for name in storage.study_names(storage.open_storage(place.storage)):
+        found = open_validation(place, name)
+        if found is not None and any(t.state == TrialState.COMPLETE for t in storage.trials(found.optuna)):
+            yield name, found.plan, records(found)
+
+
 def _verdict(values: np.ndarray, margin: float, rng: np.random.Generator, claims: int = 1) -> paired.Verdict:
     """The verdict on differences, as `compare` reaches it (with Holm's first step)."""
     lo, hi, _ = paired.confidence_interval(values)
@@ -233,7 +283,12 @@ def main() -> None:
     parser.add_argument(
         "--samples", type=int, default=4000, help="samples a cell; the Monte Carlo error is 0.35% at 4000"
     )
-    samples = parser.parse_args().samples
+    parser.add_argument("--recorded", type=Path, nargs="+", metavar="STATE", help="state folders of validations")
+    options = parser.parse_args()
+    if options.recorded:
+        recorded(options.recorded)
+        return
+    samples = options.samples
     rng = np.random.default_rng(0)
     for part in (false_alarms, coverage, power, many_claims, looking, pairing):
         part(rng, samples)

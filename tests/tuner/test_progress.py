@@ -13,6 +13,7 @@ from tuner import progress
 from tuner.region import Region
 from tuner.summary import reason
 from tuner.validation import progress as validation
+from tuner.validation.pace import Pace
 
 
 def terminal(width=80, height=24):
@@ -138,14 +139,31 @@ def test_time_left(ended, seconds, words):
     assert progress.time_left(10, ended, seconds).startswith(words)
 
 
-def test_panel_of_a_validation():
-    def block(state, number, share):
-        trial = create_trial(state=TrialState.COMPLETE, value=1.0, intermediate_values={3: share} if share else {})
-        trial.state, trial.number = state, number
-        return trial
+def block(state, number, share):
+    trial = create_trial(state=TrialState.COMPLETE, value=1.0, intermediate_values={3: share} if share else {})
+    trial.state, trial.number = state, number
+    return trial
 
+
+def test_panel_of_a_validation():
     blocks = [block(TrialState.COMPLETE, 0, 1.0), block(TrialState.RUNNING, 1, 0.5), block(TrialState.WAITING, 2, 0)]
-    lines = [line.plain for line in validation.panel(blocks, 3, (1, 60.0), 80, 24)]
+    lines = [line.plain for line in validation.panel(blocks, 3, "about 60 s left", 80, 24)]
     assert "1/3 seeds, about 60 s left" in lines[0]
     assert lines[1].startswith("  seed 2 ") and lines[1].endswith("50%")
     assert len(lines) == 2
+    assert "estimating" in validation.panel(blocks, 3, "", 80, 24)[0].plain
+
+
+def test_pace_of_a_validation():
+    """Two workers go on with a block of which half was trained before, and train a block anew; then four are left."""
+    times = iter([0.0, 30.0, 90.0, 600.0])
+    pace = Pace(lambda: next(times))
+
+    def left(resumed, fresh):
+        blocks = [block(TrialState.RUNNING, 0, resumed), block(TrialState.RUNNING, 1, fresh)]
+        return pace.left([*blocks, *(block(TrialState.WAITING, i, 0) for i in range(2, 6))], 6)
+
+    assert left(0.5, 0) == ""
+    assert left(0.55, 0.05) == ""  # too early
+    assert left(0.65, 0.15) == "about 26 min left"  # 0.3 blocks in 90 s, 5.2 to go
+    assert left(1.0, 0.5) == "about 45 min left"  # one block in 600 s, 4.5 to go

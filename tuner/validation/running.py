@@ -15,6 +15,7 @@ from tuner.launch import local
 from tuner.validation import queue
 from tuner.validation.arms import FIRST_LOOK
 from tuner.validation.blocks import Validation, records
+from tuner.validation.pace import Pace
 from tuner.validation.verdict import decided
 
 BETWEEN_LOOKS = 4
@@ -85,15 +86,16 @@ def leave_to_others(validation: Validation) -> tuple[int, int]:
 
 
 def count(say: Say) -> Look:
-    """Says how many seeds are done, each time that there are more."""
-    told = -1
+    """Says how many seeds are done, each time that there are more, and once before how long it will take."""
+    told, pace, guessed = -1, Pace(), False
 
     def look(blocks: Sequence[FrozenTrial], seeds: int) -> None:
-        nonlocal told
+        nonlocal told, guessed
         done = sum(trial.state == TrialState.COMPLETE for trial in blocks)
-        if done > told >= 0:
-            say(f"{done} of {seeds} seeds done")
-        told = done
+        left = pace.left(blocks, seeds)
+        if done > told >= 0 or (left and not guessed):
+            say(f"{done} of {seeds} seeds done" + (f", {left}" if left and done < seeds else ""))
+        told, guessed = done, guessed or bool(left)
 
     return look
 

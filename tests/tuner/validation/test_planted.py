@@ -1,7 +1,8 @@
-"""Planted truths, with real training on small synthetic data: verdict finds what is there, and nothing else."""
+"""Planted truths, with real training on small synthetic data: the verdict finds what is there, and nothing else."""
 
-import numpy as np
+import planted
 import pytest
+import torch
 
 from tuner.spec import Spec
 from tuner.validation.blocks import run_block
@@ -10,61 +11,85 @@ from tuner.validation.recommendation import Recommendation
 from tuner.validation.verdict import judge
 
 SEEDS = 8
-ARMS = {"heavy": {"encoder_loss_weight": 30.0}, "twin": {"gate_reg_weight": 0.0100001}}
+WEIGHT = "encoder_loss_weight"
+TRUTHS = {
+    planted.scarce_labels: ({WEIGHT: 0.05}, {"larger": {WEIGHT: 10.0}}, {}),
+    planted.distraction: ({WEIGHT: 0.05}, {"larger": {WEIGHT: 30.0}}, {}),
+    planted.plain: ({WEIGHT: 0.05}, {"smaller": {WEIGHT: 0.03}}, {"batch_size": 64}),
+    planted.outliers: (
+        {WEIGHT: 20.0},
+        {
+            "smooth_l1": {WEIGHT: 20.0, "reconstruction_loss": "smooth_l1"},
+            "smooth_l1_matched": {WEIGHT: 40.0, "reconstruction_loss": "smooth_l1"},
+        },
+        {},
+    ),
+}
+"""Data to baseline, arms and what differs in the training."""
 
 
-@pytest.fixture(scope="module")
-def plan(tmp_path_factory):
-    """Weak classes in two views, beside columns that only cost a reconstruction its attention."""
-    rng = np.random.default_rng(3)
-    n = 200
-    y = np.arange(n) % 4
-    signal = 0.9 * rng.normal(size=(4, 6))[y] + rng.normal(size=(n, 6))
-    distraction = 3 * rng.normal(size=(n, 4)) @ rng.normal(size=(4, 12))
-    path = tmp_path_factory.mktemp("planted") / "planted.npz"
-    np.savez(path, view_a=np.hstack([signal[:, :3], distraction]), view_b=signal[:, 3:], y=y)
+def make_plan(data, folder, seed=0):
+    baseline, arms, training = TRUTHS[data]
+    path = folder / f"{data.__name__}.npz"
+    data(path)
     spec = {
         "data": {"source": "npz", "path": str(path)},
-        "model": {"hidden": 16, "view_width": 4},
-        "training": {"epochs": 10, "batch_size": 32, "learning_rate": 1e-2, "conflict_every": 0},
-        "knobs": {"encoder_loss_weight": {"low": 0.01, "high": 0.1}},
+        "seed": seed,
+        "model": {"hidden": 16, "view_width": 4, "dropout": 0.1},
+        "training": {"epochs": 8, "batch_size": 32, "learning_rate": 1e-2, "conflict_every": 0, **training},
+        "knobs": {WEIGHT: {"low": 0.01, "high": 0.1}},
     }
-    arms = Recommendation.model_validate({"arms": ARMS}).configs()
-    return Plan(Spec.model_validate(spec), arms, "final_performance", 0.01, [], SEEDS)
+    configs = Recommendation.model_validate({"baseline": baseline, "arms": arms}).configs()
+    return Plan(Spec.model_validate(spec), configs, "final_performance", 0.01, [], SEEDS)
 
 
 @pytest.fixture(scope="module")
-def found(plan):
-    import torch
-
+def found(tmp_path_factory):
+    """Comparisons by data and candidate, trained once."""
     torch.set_num_threads(1)
-    blocks = [run_block(plan, i, "cpu") for i in range(SEEDS)]
-    records = {name: [block[name] for block in blocks] for name in blocks[0]}
-    return judge(plan, records)
+    told = {}
+
+    def find(data):
+        if data not in told:
+            plan = make_plan(data, tmp_path_factory.mktemp("planted"))
+            blocks = [run_block(plan, i, "cpu") for i in range(SEEDS)]
+            records = {name: [block[name] for block in blocks] for name in blocks[0]}
+            told[data] = {c["candidate"]: c for c in judge(plan, records)["comparisons"]}
+        return told[data]
+
+    return find
 
 
-def verdict(found, candidate):
-    return next(c for c in found["comparisons"] if c["candidate"] == candidate)
+def test_a_larger_weight_helps_where_labels_are_scarce(found):
+    c = found(planted.scarce_labels)["larger"]
+    assert c["verdict"] == "better", c
 
 
-def test_a_weight_that_drowns_the_classification_is_worse(found):
-    c = verdict(found, "heavy")
+def test_a_larger_weight_hurts_where_a_reconstruction_distracts(found):
+    c = found(planted.distraction)["larger"]
     assert c["verdict"] == "worse", c
-    assert c["ci"][1] < 0
 
 
-def test_what_makes_no_difference_is_neither_better_nor_worse(found):
-    c = verdict(found, "twin")
-    assert c["verdict"] in ("equivalent", "inconclusive"), c
+def test_a_weight_that_does_not_matter_is_equivalent(found):
+    c = found(planted.plain)["smaller"]
+    assert c["verdict"] == "equivalent", c
 
 
-def test_the_baseline_against_itself_is_neither_better_nor_worse(found):
-    c = verdict(found, "null")
+def test_smooth_l1_helps_where_there_are_outliers_and_not_by_its_scale_alone(found):
+    both = found(planted.outliers)
+    assert both["smooth_l1"]["verdict"] == "better", both["smooth_l1"]
+    assert both["smooth_l1_matched"]["verdict"] == "better", both["smooth_l1_matched"]
+
+
+@pytest.mark.parametrize("data", TRUTHS)
+def test_the_baseline_against_itself_is_neither_better_nor_worse(found, data):
+    c = found(data)["null"]
     assert c["verdict"] in ("equivalent", "inconclusive"), c
     assert c["difference"] != 0  # other noise: a comparison of a run with itself would show nothing
 
 
-def test_a_block_repeats_exactly_and_reports_its_progress(plan):
+def test_a_block_repeats_exactly_and_reports_its_progress(tmp_path):
+    plan = make_plan(planted.plain, tmp_path)
     short = plan.spec.model_copy(update={"training": plan.spec.training.__class__(epochs=2, batch_size=64)})
     small = Plan(short, {"baseline": plan.arms["baseline"]}, plan.primary, plan.margin, [], 1)
     steps = []

@@ -102,7 +102,7 @@ def headings(document):
 def test_whole_report_has_every_section_in_both_forms(whole, lang):
     document = written(whole, lang)
     keys = ("claims", "forest", "curves", "dose", "ladder", "factorial", "document", "overview", "losses", "scale")
-    for key in (*keys, "diverged", "settings", "repeat"):
+    for key in (*keys, "diverged", "diagnosis", "settings", "repeat"):
         assert STRINGS[lang][f"h_{key}"] in headings(document)
     assert "tuner validate --seeds 10" in document.html() and "tuner validate --seeds 10" in document.markdown()
     assert document.html().count("<svg viewBox") >= 6
@@ -272,3 +272,28 @@ def test_numbers():
     assert shown.percent_interval([-0.01, 3.0]) == "+0.0 .. +3.0"
     assert shown.percents([10.0, 10.0]) == "+10" and shown.percents([-1.26, 3.0]) == "-1.3 .. +3"
     assert shown.percent(None) == "–" and shown.p_value(0.0001) == "< 0.001"
+
+
+def test_runs_that_look_unsound_are_named():
+    result, plan, records = make(gains={"basic": 0.05})
+    assert STRINGS["en"]["nothing_wrong"] in written((result, plan, records)).markdown()
+    for record in records["basic"]:
+        record["curves"]["train/cross_entropy"] = [1.0] * EPOCHS
+        record["curves"]["val/cross_entropy"] = [1.0, 0.5, *np.linspace(0.6, 2.0, EPOCHS - 2)]
+    for record in records["weight"]:
+        record["curves"]["val/weighted_f1"] = [0.99] * EPOCHS
+        record["test"]["test/weighted_f1"] = 0.6
+    found = written((result, plan, records)).markdown()
+    assert "does not fall in `basic`." in found
+    assert "rises from there in `basic`." in found
+    assert "far below in `weight`:" in found
+    assert STRINGS["en"]["nothing_wrong"] not in found
+    assert (
+        STRINGS["zh"]["finds labels_leaked"].format(arms="`weight`")
+        in written((result, plan, records), "zh").markdown()
+    )
+
+
+@pytest.mark.parametrize(("often", "said"), [(False, "by t"), (True, "by sequence")])
+def test_how_intervals_are_made_is_said(often, said):
+    assert STRINGS["en"][said] in written(make(until_decided=often)).markdown()

@@ -53,6 +53,7 @@ def report(
         *sections.document(s),
         *sections.scale(s),
         *sections.diverged(s),
+        *sections.diagnosis(s),
         *sections.settings(s, command),
     ]
     return Document(title or words("title", data=_data_name(plan, words)), lang, blocks)

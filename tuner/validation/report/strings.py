@@ -85,6 +85,10 @@ STRINGS: dict[str, dict[str, str]] = {
         "forest_note": "p: exact sign-flip test over seeds, with Holm's correction over the arms (the null arm stands "
         "outside). Smallest effect that shows: what so many "
         "seeds detect with a power of 80%. Equivalence is not corrected: each arm by its own interval.",
+        "by t": "Intervals: Student's t over the seeds. A bootstrap over so few is too narrow (BCa holds 90% "
+        "instead of 95% at 10 seeds).",
+        "by sequence": "Intervals: a confidence sequence, which holds however often one looks; it is wider than "
+        "Student's t for that.",
         "clipped": "An arrow: the interval goes on beyond the axis.",
         "higher": "higher is better",
         "lower": "lower is better",
@@ -165,6 +169,18 @@ STRINGS: dict[str, dict[str, str]] = {
         "diverged_note": "They count with the worst value that any run had (zero for scores) and are never dropped; "
         "curves show the others.",
         "none_diverged": "No run diverged ({runs} runs).",
+        # diagnosis
+        "h_diagnosis": "Do the runs look sound?",
+        "nothing_wrong": "The loss falls, does not wobble, and validation does not turn while training goes on: "
+        "nothing that would make the comparison suspect.",
+        "finds loss_does_not_fall": "The training cross-entropy does not fall in {arms}. Check the learning rate, "
+        "the weights (does one term drown the others?), the loss function.",
+        "finds loss_fluctuates": "The validation cross-entropy goes up and down from epoch to epoch in {arms}. Check "
+        "outliers in the features (SmoothL1), the balance of the weights, data quality, the batch size.",
+        "finds validation_does_not_improve": "The validation cross-entropy is lowest early and rises from there in "
+        "{arms}. Check overfitting (dropout, weight decay, fewer epochs), the balance of the weights, the capacity.",
+        "finds labels_leaked": "Validation is all but perfect at once and test far below in {arms}: labels have "
+        "probably leaked into the features. Until that is cleared up no comparison here means anything.",
         # settings
         "h_settings": "Exact settings",
         "setting": "setting",
@@ -255,6 +271,9 @@ STRINGS: dict[str, dict[str, str]] = {
         "区间落在阴影内即为等效；区间不含零且通过 Holm 校正才算有差异。横线以下为空白对照组。",
         "forest_note": "p：对种子的精确符号翻转检验，并对各实验组作 Holm 校正（空白对照组不计入）。可检出的最小效应："
         "这么多种子能以 80% 的功效检出的差异。等效不作校正：各组均依据自身的区间。",
+        "by t": "区间：对种子的 Student t 区间。种子这么少时自助法区间过窄（10 个种子时 BCa "
+        "的实际覆盖率是 90%，而非 95%）。",
+        "by sequence": "区间：置信序列，无论查看多少次都成立，因此比 Student t 区间更宽。",
         "clipped": "箭头表示区间超出坐标轴。",
         "higher": "越高越好",
         "lower": "越低越好",
@@ -325,6 +344,16 @@ STRINGS: dict[str, dict[str, str]] = {
         "diverged": "`{arm}`：{n} 次发散，共 {runs} 次训练{reasons}。",
         "diverged_note": "发散的训练按所有训练中最差的值计入（分数类指标计为零），绝不剔除；曲线只显示其余训练。",
         "none_diverged": "没有任何训练发散（共 {runs} 次训练）。",
+        "h_diagnosis": "训练本身是否正常？",
+        "nothing_wrong": "损失在下降、没有剧烈波动，验证集也未在训练途中转坏：没有任何迹象使比较可疑。",
+        "finds loss_does_not_fall": "{arms} 的训练交叉熵不下降。请检查学习率、各项权重（是否有一项压倒其余）、"
+        "损失函数。",
+        "finds loss_fluctuates": "{arms} 的验证交叉熵逐轮起伏。请检查特征中的离群值（SmoothL1）、权重平衡、"
+        "数据质量、批大小。",
+        "finds validation_does_not_improve": "{arms} 的验证交叉熵很早就到最低，此后上升。请检查过拟合（dropout、"
+        "权重衰减、减少轮数）、权重平衡、模型容量。",
+        "finds labels_leaked": "{arms} 的验证成绩一开始就近乎完美，而测试远低于它：标签很可能泄漏到了特征里。"
+        "在查清之前，此数据上的任何比较都没有意义。",
         "h_settings": "完整设置",
         "setting": "设置",
         "value": "取值",

@@ -3,6 +3,7 @@
 from tuner.validation.report.sections.claims import claims
 from tuner.validation.report.sections.curves import curves
 from tuner.validation.report.sections.designs import designs
+from tuner.validation.report.sections.diagnosis import diagnosis
 from tuner.validation.report.sections.doses import dose_response
 from tuner.validation.report.sections.forest import forest
 from tuner.validation.report.sections.headline import headline, sentence
@@ -17,6 +18,7 @@ __all__ = [
     "claims",
     "curves",
     "designs",
+    "diagnosis",
     "diverged",
     "document",
     "dose_response",

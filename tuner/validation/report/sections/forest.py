@@ -42,4 +42,5 @@ def forest(s: Source) -> list[Block]:
         Figure([figures.forest(bars, null, s.plan.margin, w("h_forest"))], caption),
         Table(head, rows, frozenset({0, 8})),
         Text(w("forest_note"), "note"),
+        Text(w("by sequence" if s.plan.until_decided else "by t"), "note"),
     ]

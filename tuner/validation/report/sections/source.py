@@ -83,7 +83,7 @@ def runs_of(s: Source, arm: str, name: str) -> tuple[np.ndarray, np.ndarray]:
     NaN after the end of a run that stopped early.
     """
     assert s.records is not None
-    arms = {a: [_curve(r, name) if name in r["curves"] else None for r in s.records[a]] for a in (arm, s.base)}
+    arms = {a: [curve_of(r, name) if name in r["curves"] else None for r in s.records[a]] for a in (arm, s.base)}
     epochs = max((len(c) for curves in arms.values() for c in curves if c is not None), default=0)
 
     def padded(curve: np.ndarray) -> np.ndarray:
@@ -95,7 +95,8 @@ def runs_of(s: Source, arm: str, name: str) -> tuple[np.ndarray, np.ndarray]:
     return np.array(own), np.array(both)
 
 
-def _curve(record: Mapping[str, Any], name: str) -> np.ndarray:
+def curve_of(record: Mapping[str, Any], name: str) -> np.ndarray:
+    """A run's curve (epochs,), NaN where it has no value."""
     return np.array([math.nan if v is None else v for v in record["curves"][name]], dtype=float)
 
 
