@@ -12,11 +12,12 @@ import functools
 import hashlib
 import itertools
 import os
+import random
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
@@ -36,6 +37,10 @@ RETRIES = 3
 SECONDS = "TUNER_LEASE"
 """Environment variable: seconds after which a worker that shows no sign of life has lost its trials."""
 
+FARTHEST = 64
+"""So far ahead in the queue a worker looks at most when others were faster."""
+
+T = TypeVar("T")
 _counter = itertools.count()
 
 
@@ -62,13 +67,33 @@ def claim(study: optuna.Study, n_trials: int, sampler: Callable[[int], BaseSampl
     `study.ask` would make a new trial when the queue is empty, and two workers could so exceed the number asked for.
     """
     storage = study._storage
-    for waiting in trials(study, [TrialState.WAITING]):
-        if waiting.number < n_trials and _take(storage, waiting._trial_id):
+    asked = [t for t in trials(study, [TrialState.WAITING]) if t.number < n_trials]
+    for waiting in apart(asked):
+        if _take(storage, waiting._trial_id):
             owner = f"{worker_id()}:{next(_counter)}:{seconds():g}"
             storage.set_trial_user_attr(waiting._trial_id, OWNER, owner)
             study.sampler = sampler(waiting.number)
             return Trial(study, waiting._trial_id)
     return None
+
+
+def apart(waiting: Sequence[T]) -> Iterator[T]:
+    """Each of them once: in their order, until whoever asks for a second one must have been too late for the first.
+
+    Then more and more of them are put off, at random: many workers that begin together would try for the same trial,
+    all but one in vain, and then all for the next.
+    """
+    later: list[T] = []
+    skip, reach = 0, 1
+    for one in waiting:
+        if skip:
+            skip -= 1
+            later.append(one)
+            continue
+        yield one
+        reach = min(2 * reach, FARTHEST)
+        skip = random.randrange(reach)
+    yield from later
 
 
 def _take(storage: BaseStorage, trial_id: int) -> bool:

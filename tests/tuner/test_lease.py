@@ -77,6 +77,21 @@ def test_four_processes_claim_forty_trials_once_each(study, make_place, tmp_path
     assert states.count(TrialState.WAITING) == 10
 
 
+def test_of_many_that_begin_together_few_try_for_the_same_trial():
+    """All have read the queue before any claims; turns are taken one after the other."""
+    queue = list(range(200))
+    assert list(lease.apart(queue))[:1] == [0] and sorted(lease.apart(queue)) == queue
+    taken, tries, turns = set(), 0, [lease.apart(queue) for _ in range(100)]
+    while turns:
+        for mine in list(turns):
+            tries += 1
+            if (number := next(mine)) not in taken:
+                taken.add(number)
+                turns.remove(mine)
+    assert len(taken) == 100
+    assert tries < 1500, "one after the other they would have tried 5050 times"
+
+
 def test_threads_claim_each_trial_once(study):
     queue(study, 12)
     claimed, errors = [], []
