@@ -177,7 +177,7 @@ class TrainingConfig:
     amp: bool = False
     """bfloat16 autocast; on CUDA only."""
     conflict_every: int = 10
-    """Steps between two measurements of the angle between the gradients of the terms; 0 turns it off."""
+    """Steps of an epoch between two measurements of the angle between the gradients of the terms; 0 turns it off."""
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 1, f"epochs must be at least 1; found {self.epochs}")

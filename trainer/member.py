@@ -101,7 +101,7 @@ class Member:
             parts, terms = self.losses(x, labels, batch.lengths)
         total, weights = self.weighting(terms, self.steps / self.steps_per_epoch)
         every = self.training.conflict_every
-        if every and self.steps % every == 0:
+        if every and self.steps % self.steps_per_epoch % every == 0:
             self.log.conflicts.append(self._conflict(terms, weights))
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
@@ -189,10 +189,10 @@ class OneByOne(dict[int, Member]):
     rows_at_once = 4096
     """rows of a batch in evaluation"""
 
-    def step(self, batch: Batch) -> None:
-        """One step of every member on the same batch."""
-        for member in self.values():
-            member.step(batch)
+    def step(self, batches: Mapping[int, Batch]) -> None:
+        """One step of every member on its batch."""
+        for i, member in self.items():
+            member.step(batches[i])
 
     def end_epoch(self) -> dict[int, Steps]:
         """What the steps since the last call measured."""

@@ -1,4 +1,4 @@
-"""K members, which differ only in their loss knobs, trained side by side on the same batches.
+"""K members, which differ only in their loss knobs, trained side by side.
 
 Either one after the other within each batch, or fused into one batched model. Both have the same methods and give the
 same numbers up to rounding: a member in a population equals the member alone.
@@ -7,7 +7,7 @@ same numbers up to rounding: a member in a population equals the member alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,32 +56,74 @@ class Population:
     ) -> None:
         self.data, self.model, self.training = data, model, training
         self.objective = objective or Objective()
-        self.order_seed = stream_seed(seed, ORDER_STREAM, noise)
         self.batch_size = training.batch_size or default_batch_size(data.n_rows(TRAIN))
-        steps = len(epoch_batches(data, self.batch_size, 0, 0))
+        self.steps_per_epoch = len(epoch_batches(data, self.batch_size, 0, 0))
+        self.seeds = dict.fromkeys(range(len(configs)), (seed, noise))
+        self.epochs = dict.fromkeys(self.seeds, 0)
+        """epochs that each member has trained"""
         self.members: OneByOne | Stack
         if fused:
-            self.members = _stack(configs, data, model, training, seed, steps, noise)
+            its = dict(enumerate(map(_built_in, configs)))
+            assert isinstance(model, ModelConfig)
+            self.members = Stack(its, data, model, training, seed, self.steps_per_epoch, noise)
         else:
-            made = (_member(config, data, model, training, seed, steps, noise) for config in configs)
-            self.members = OneByOne(enumerate(made))
+            self.members = OneByOne((i, self._member(config, seed, noise)) for i, config in enumerate(configs))
         self.best = {i: Best() for i in self.members}
         self.norms: dict[int, list[np.ndarray]] = {i: [] for i in self.members}
-        self.epoch = 0
         self._split_rows: dict[int, list[Batch]] = {}
 
     @property
     def alive(self) -> list[int]:
-        """Positions of the members still in training, as the population was started."""
+        """Positions of the members still in training, as they came in."""
         return list(self.members)
 
-    def batches(self) -> list[Batch]:
-        """The batches of the epoch that comes next."""
-        return epoch_batches(self.data, self.batch_size, self.order_seed, self.epoch + 1)
+    @property
+    def mixes(self) -> bool:
+        """Whether members at different epochs, or of different seeds, can be trained side by side."""
+        return not isinstance(self.members, Stack) or self.data.mixes
 
-    def step(self, batch: Batch) -> None:
-        """One step of every member on the same batch."""
-        self.members.step(batch)
+    def join(self, config: Config, seed: int, noise: int = 0, state: Mapping[str, Any] | None = None) -> int:
+        """Take another member in; returns its position. For the others nothing changes.
+
+        state: where it stands, as :func:`trainer.resume.states` has it under `training`, and its `epoch`.
+        """
+        i = len(self.seeds)
+        self.seeds[i] = seed, noise
+        self.epochs[i] = int(state["epoch"]) if state else 0
+        its = state["training"] if state else None
+        if isinstance(self.members, Stack):
+            self.members.join({i: (_built_in(config), seed, noise, its["member"] if its else None)})
+        else:
+            self.members[i] = self._member(config, seed, noise)
+            if its:
+                self.members[i].load_state_dict(its["member"])
+        self.best[i] = Best(**its["best"]) if its else Best()
+        self.norms[i] = [np.asarray(row) for row in its["norms"]] if its else []
+        return i
+
+    def skip(self, seed: int, noise: int = 0) -> None:
+        """Leave a position for a member that has ended already."""
+        i = len(self.seeds)
+        self.seeds[i], self.epochs[i] = (seed, noise), 0
+
+    def batches(self) -> list[dict[int, Batch]]:
+        """The batches of the epoch that comes next: for each step, each member's. Who has trained as many epochs under
+        the same seed has the same ones."""
+        orders: dict[tuple[int, int, int], list[Batch]] = {}
+        found: list[dict[int, Batch]] = [{} for _ in range(self.steps_per_epoch)]
+        for i in self.members:
+            seed, noise = self.seeds[i]
+            key = (seed, noise, self.epochs[i])
+            if key not in orders:
+                order = stream_seed(seed, ORDER_STREAM, noise)
+                orders[key] = epoch_batches(self.data, self.batch_size, order, self.epochs[i] + 1)
+            for step, batch in zip(found, orders[key], strict=True):
+                step[i] = batch
+        return found
+
+    def step(self, batches: Mapping[int, Batch]) -> None:
+        """One step of every member on its batch."""
+        self.members.step(batches)
 
     def run_epoch(self, between: Callable[[], None] = lambda: None) -> list[EpochReport]:
         """Train one epoch, evaluate, and report each member; `between` is called after each step and may raise."""
@@ -91,9 +133,14 @@ class Population:
             self.step(batch)
             between()
         elapsed = time.perf_counter() - started
-        self.epoch += 1
+        self.count()
         speed = len(self.members) * self.data.n_rows(TRAIN) / elapsed
         return self._reports(self.members.end_epoch(), speed)
+
+    def count(self) -> None:
+        """Note that every member has trained an epoch more."""
+        for i in self.members:
+            self.epochs[i] += 1
 
     def _reports(self, epoch: dict[int, Steps], speed: float) -> list[EpochReport]:
         found: dict[int, dict[str, float]] = {}
@@ -103,8 +150,8 @@ class Population:
             self.norms[i].append(norms)
             means[i] = {n.removeprefix("loss/"): value for n, value in found[i].items() if n.startswith("loss/")}
         self.members.adapt(means)
-        train = self.members.evaluate(self._rows(TRAIN), gates=False)
-        validation = self.members.evaluate(self._rows(VALIDATION))
+        train = self.members.evaluate(self.rows(TRAIN), gates=False)
+        validation = self.members.evaluate(self.rows(VALIDATION))
         return [self._report(i, found[i], train[i], validation[i], speed) for i in found]
 
     def _report(
@@ -116,10 +163,18 @@ class Population:
         value = self.objective.of(metrics)
         best = self.best[i]
         if diverged is None and (best.epoch == 0 or self.objective.better(value, best.value)):
-            self.best[i] = Best(self.epoch, value, self.members.snapshot(i))
-        return EpochReport(i, self.epoch, metrics, diverged)
+            self.best[i] = Best(self.epochs[i], value, self.members.snapshot(i))
+        return EpochReport(i, self.epochs[i], metrics, diverged)
 
-    def _rows(self, split: int) -> list[Batch]:
+    def _member(self, config: Config, seed: int, noise: int) -> Member:
+        """A member of the kind that goes with the model."""
+        if isinstance(self.model, OwnModel):
+            assert isinstance(config, OwnConfig)
+            return OwnMember(config, self.data, self.model, self.training, seed, self.steps_per_epoch, noise)
+        return Member(_built_in(config), self.data, self.model, self.training, seed, self.steps_per_epoch, noise)
+
+    def rows(self, split: int) -> list[Batch]:
+        """The rows of a split in batches of the size in which these members are scored."""
         if split not in self._split_rows:
             self._split_rows[split] = evaluation_batches(self.data, split, self.members.rows_at_once)
         return self._split_rows[split]
@@ -130,14 +185,14 @@ class Population:
 
     def test(self, i: int) -> dict[str, float]:
         """Test scores of a living member at its best epoch on validation: test/<yardstick>, test_f1/<class>."""
-        scores = self.members.test(i, self.best[i].state, self._rows(TEST))
+        scores = self.members.test(i, self.best[i].state, self.rows(TEST))
         named = {f"test/{name}": value for name, value in scores.values.items()}
         return named | class_metrics("test_f1", scores, self.data.label_names)
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on exactly here; tensors, lists and plain numbers only."""
         return {
-            "epoch": self.epoch,
+            "epochs": {i: self.epochs[i] for i in self.members},
             "members": self.members.state_dict(),
             "best": {i: {"epoch": b.epoch, "value": b.value, "state": b.state} for i, b in self.best.items()},
             "norms": {i: [norms.tolist() for norms in self.norms[i]] for i in self.norms},
@@ -145,45 +200,15 @@ class Population:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a `state_dict` of a population with the same configs, data, settings and seed."""
-        self.epoch = int(state["epoch"])
+        self.epochs |= state["epochs"]
         self.members.load_state_dict(state["members"])
         self.best = {i: Best(**best) for i, best in state["best"].items()}
         self.norms = {i: [np.array(norms) for norms in rows] for i, rows in state["norms"].items()}
 
 
-def _member(
-    config: Config,
-    data: TensorData,
-    model: ModelConfig | OwnModel,
-    training: TrainingConfig,
-    seed: int,
-    steps: int,
-    noise: int,
-) -> Member:
-    """A member of the kind that goes with the model."""
-    if isinstance(model, OwnModel):
-        assert isinstance(config, OwnConfig)
-        return OwnMember(config, data, model, training, seed, steps, noise)
+def _built_in(config: Config) -> LossConfig:
     assert isinstance(config, LossConfig)
-    return Member(config, data, model, training, seed, steps, noise)
-
-
-def _stack(
-    configs: Sequence[Config],
-    data: TensorData,
-    model: ModelConfig | OwnModel,
-    training: TrainingConfig,
-    seed: int,
-    steps: int,
-    noise: int,
-) -> Stack:
-    """All members as one."""
-    assert isinstance(model, ModelConfig)
-    known: dict[int, LossConfig] = {}
-    for i, config in enumerate(configs):
-        assert isinstance(config, LossConfig)
-        known[i] = config
-    return Stack(known, data, model, training, seed, steps, noise)
+    return config
 
 
 class Best:

@@ -27,7 +27,7 @@ def states(population: Population, results: Sequence[Result]) -> list[State]:
     whole = population.state_dict()
     found: list[State] = []
     for i, result in enumerate(results):
-        state: State = {"epoch": population.epoch, "result": _result_state(result)}
+        state: State = {"epoch": population.epochs[i], "result": _result_state(result)}
         if i in whole["members"]:
             # As one tensor rather than a number each: a long training has a million steps.
             norms = [torch.tensor(row, dtype=torch.float64) for row in whole["norms"][i]]
@@ -36,23 +36,32 @@ def states(population: Population, results: Sequence[Result]) -> list[State]:
     return found
 
 
-def restore(population: Population, results: Sequence[Result], found: Sequence[Mapping[str, Any]]) -> None:
-    """Go on from the states of members with the same configs, data, settings and seed, in the same order.
+def restore(population: Population, results: Sequence[Result], found: Sequence[Mapping[str, Any] | None]) -> None:
+    """Go on from the states of members with the same configs, data, settings and seed, in the same order; None for one
+    that is at its beginning.
 
-    Raises InputError where the states are of different epochs, or not one a member.
+    Raises InputError where there is not one state a member, or they are of different epochs and cannot be mixed.
     """
-    living = {i: state["training"] for i, state in enumerate(found) if "training" in state}
-    epochs = {int(found[i]["epoch"]) for i in living}
-    if len(found) != len(results) or len(epochs) > 1:
+    there = population.state_dict() if None in found else {}
+    living: dict[int, Mapping[str, Any]] = {}
+    epochs: dict[int, int] = {}
+    for i, state in enumerate(found):
+        if state is None:
+            living[i] = {"member": there["members"][i], "best": there["best"][i], "norms": []}
+            epochs[i] = 0
+        elif "training" in state:
+            living[i], epochs[i] = state["training"], int(state["epoch"])
+    if len(found) != len(results) or (len(set(epochs.values())) > 1 and not population.mixes):
         raise InputError(
             f"members go on together from one epoch: expected {len(results)} states of one epoch; "
-            f"found {len(found)} of epochs {sorted(epochs)}"
+            f"found {len(found)} of epochs {sorted(set(epochs.values()))}"
         )
     for result, state in zip(results, found, strict=True):
-        _load_result(result, state["result"])
+        if state is not None:
+            load_result(result, state["result"])
     population.load_state_dict(
         {
-            "epoch": epochs.pop() if epochs else max(int(state["epoch"]) for state in found),
+            "epochs": epochs,
             "members": {i: training["member"] for i, training in living.items()},
             "best": {i: training["best"] for i, training in living.items()},
             "norms": {i: [np.asarray(row) for row in training["norms"]] for i, training in living.items()},
@@ -80,7 +89,8 @@ def _result_state(result: Result) -> dict[str, Any]:
     }
 
 
-def _load_result(result: Result, found: Mapping[str, Any]) -> None:
+def load_result(result: Result, found: Mapping[str, Any]) -> None:
+    """Put back what became of a member so far."""
     result.state, result.reason = found["state"], found["reason"]
     result.curves = {name: curve.tolist() for name, curve in found["curves"].items()}
     result.best_epoch, result.best_value = int(found["best_epoch"]), float(found["best_value"])

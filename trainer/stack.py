@@ -1,7 +1,7 @@
 """K members as one batched model: :class:`trainer.member.Member` with K in front of every shape.
 
-Parameters are the rows of one matrix (K, P). Members share the input, the dropout masks and the position in the
-learning rate schedule; everything else is a member's own, so that no member's numbers depend on who else is there.
+Parameters are the rows of one matrix (K, P). Members of a cohort share the input, the dropout masks and the position in
+the learning rate schedule; everything else is a member's own, so that no member's numbers depend on who else is there.
 Shapes: K members, n rows, D features, H hidden, C classes, T terms.
 """
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -39,13 +40,29 @@ os.environ.setdefault("MKL_CBWR", "AUTO")
 WEIGHTED = ("classification", "reconstruction", "gate", "contrastive")
 
 
+@dataclass(slots=True)
+class Cohort:
+    """Members with one seed that stand at the same step: they share batches, dropout masks and the learning rate."""
+
+    rows: slice
+    """where they lie in the stack"""
+    parameters: nn.Parameter
+    """these rows of the matrix, in the same memory (k, P)"""
+    generator: torch.Generator
+    steps: int
+    optimizer: torch.optim.AdamW = field(init=False)
+    learned: list[nn.Parameter] = field(default_factory=list)
+    """of their weightings"""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Members with the same weighting strategy."""
+    """Members of a cohort with the same weighting strategy."""
 
     index: Tensor
     """which rows of the stack (k,)"""
     strategy: weighting.Weighting
+    cohort: Cohort
 
 
 class Stack:
@@ -64,51 +81,96 @@ class Stack:
         steps_per_epoch: int,
         noise: int = 0,
     ) -> None:
-        self.data, self.training, self.steps_per_epoch = data, training, steps_per_epoch
+        self.data, self.model, self.training, self.steps_per_epoch = data, model, training, steps_per_epoch
         self.model_of_one = initial_model(data, model, seed)
-        self.generator = dropout_generator(data, seed, noise)
-        set_generator(self.model_of_one, self.generator)
         self.layout = Layout(self.model_of_one)
         shared = {id(p) for p in self.model_of_one.shared_parameters()}
         self.shared = [name for name, p in self.model_of_one.named_parameters() if id(p) in shared]
         self.balanced = data.class_weights()
-        self.steps = 0
-        first = self.layout.row(self.model_of_one.state_dict())
-        self._arrange(configs, first.expand(len(configs), -1))
+        self.log = StackLog()
+        self.configs: dict[int, LossConfig] = {}
+        self.seeds: dict[int, tuple[int, int]] = {}
+        self.join({i: (config, seed, noise, None) for i, config in configs.items()})
 
-    def _arrange(self, configs: Mapping[int, LossConfig], rows: Tensor) -> None:
-        """Lay out these members, whose parameters are all the same `rows` (K, P), with fresh optimisers."""
-        # Side by side by loss type, so that each type is one slice.
-        self.configs = dict(
-            sorted(configs.items(), key=lambda item: (item[1].reconstruction_loss, item[1].weighting, item[0]))
-        )
-        every, like = list(self.configs.values()), self.data.x
-        if len(every) == 1:
+    def join(self, new: Mapping[int, tuple[LossConfig, int, int, Mapping[str, Any] | None]]) -> None:
+        """Take members in between two epochs: config, seed, noise, and a `state_dict` of theirs to go on from, if any.
+
+        For those that are there nothing changes.
+        """
+        states: dict[int, Mapping[str, Any]] = dict(self.state_dict())
+        for i, (config, seed, noise, state) in new.items():
+            self.configs[i], self.seeds[i] = config, (seed, noise)
+            states[i] = state or self._fresh(config, seed, noise)
+        self.load_state_dict(states)
+
+    def _fresh(self, config: LossConfig, seed: int, noise: int) -> dict[str, Any]:
+        """The state of a member before its first step."""
+        return {
+            "model": initial_model(self.data, self.model, seed).state_dict(),
+            "weighting": weighting.make(config).state_dict(),
+            "optimizer": {"state": {}},
+            "generator": dropout_generator(self.data, seed, noise).get_state(),
+            "steps": 0,
+        }
+
+    def _arrange(self, states: Mapping[int, Mapping[str, Any]]) -> list[int]:
+        """Lay out these members, with fresh optimisers; returns the member of each row."""
+
+        def cohort(i: int) -> tuple[int, ...]:
+            return (*self.seeds[i], int(states[i]["steps"]))
+
+        def place(i: int) -> tuple[Any, ...]:
+            # Side by side by cohort and loss type, so that each of them is one slice.
+            return (*cohort(i), self.configs[i].reconstruction_loss, self.configs[i].weighting, i)
+
+        order = sorted(states, key=place)
+        self.configs = {i: self.configs[i] for i in order}
+        if len(order) == 1:
             # A product of a batch of one takes another kernel, which rounds differently: the last member has a double,
             # so that its bits do not change when the others are gone.
-            every, rows = every * 2, rows.expand(2, -1)
-        self.rows = nn.Parameter(rows.detach().clone())
+            order *= 2
+        every, like = [self.configs[i] for i in order], self.data.x
+        rows = torch.stack([self.layout.row(states[i]["model"]) for i in order])
+        self.rows = nn.Parameter(rows.to(like.device, like.dtype))
         self.knobs = StackedConfig(every, like)
         weights = [self.balanced if c.class_weights == "balanced" else torch.ones_like(self.balanced) for c in every]
         self.class_weights = torch.stack(weights) if any(c.class_weights == "balanced" for c in every) else None
         self.reconstructions = []
-        for name in sorted({c.reconstruction_loss for c in every}):
-            alike = [c for c in every if c.reconstruction_loss == name]
+        for _, some in groupby(order, lambda i: (*cohort(i), self.configs[i].reconstruction_loss)):
+            alike = [self.configs[i] for i in some]
             self.reconstructions.append((len(alike), reconstruction.make(StackedConfig(alike, like, trailing=2))))
         contrasted = [k for k, c in enumerate(every) if c.contrastive_weight > 0]
         self.contrasted = torch.tensor(contrasted, device=like.device) if contrasted else None
-        self.groups = []
-        for name in sorted({c.weighting for c in every}):
-            index = [k for k, c in enumerate(every) if c.weighting == name]
-            strategy = weighting.make(StackedConfig([every[k] for k in index], like)).to(like.device, like.dtype)
-            self.groups.append(Group(torch.tensor(index, device=like.device), strategy))
+        self.cohorts, self.groups, end = list[Cohort](), list[Group](), 0
+        for (*_, steps), some in groupby(order, cohort):
+            members = list(some)
+            at, end = end, end + len(members)
+            generator = torch.Generator(like.device)
+            generator.set_state(states[members[0]]["generator"].cpu())
+            self.cohorts.append(Cohort(slice(at, end), nn.Parameter(self.rows.data[at:end]), generator, steps))
+            self._group(self.cohorts[-1], every)
+        set_generator(
+            self.model_of_one,
+            self.cohorts[0].generator
+            if len(self.cohorts) == 1
+            else tuple((c.generator, c.rows.stop - c.rows.start) for c in self.cohorts),
+        )
         self.order = torch.cat([group.index for group in self.groups]).argsort()
-        self.learned = [p for group in self.groups for p in group.strategy.parameters()]
-        groups = [{"params": [self.rows], "weight_decay": self.training.weight_decay}]
-        if self.learned:
-            groups.append({"params": self.learned, "weight_decay": 0.0})
-        self.optimizer = torch.optim.AdamW(groups, lr=self.training.learning_rate, fused=True)
-        self.log = StackLog()
+        self.learned = [p for cohort in self.cohorts for p in cohort.learned]
+        return order
+
+    def _group(self, cohort: Cohort, every: list[LossConfig]) -> None:
+        """The weightings of a cohort and its optimiser."""
+        like, rows = self.data.x, range(cohort.rows.start, cohort.rows.stop)
+        for name in sorted({every[k].weighting for k in rows}):
+            index = [k for k in rows if every[k].weighting == name]
+            strategy = weighting.make(StackedConfig([every[k] for k in index], like)).to(like.device, like.dtype)
+            self.groups.append(Group(torch.tensor(index, device=like.device), strategy, cohort))
+            cohort.learned += strategy.parameters()
+        groups = [{"params": [cohort.parameters], "weight_decay": self.training.weight_decay}]
+        if cohort.learned:
+            groups.append({"params": cohort.learned, "weight_decay": 0.0})
+        cohort.optimizer = torch.optim.AdamW(groups, lr=self.training.learning_rate, fused=True)
 
     def __iter__(self) -> Iterator[int]:
         return iter(sorted(self.configs))
@@ -116,41 +178,57 @@ class Stack:
     def __len__(self) -> int:
         return len(self.configs)
 
-    def step(self, batch: Batch) -> None:
-        """One optimiser step of every member on the same batch."""
+    def step(self, batches: Mapping[int, Batch]) -> None:
+        """One optimiser step of every member, each on its batch, which the members of a cohort share."""
         self.model_of_one.train()
-        x, labels = self.data.x[batch.rows], self.data.labels[batch.rows]
+        x, labels, lengths = self._inputs(batches)
         w = self.layout.weights(self.rows)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.training.amp and x.is_cuda):
-            out = self.model_of_one.stacked(w, x, batch.lengths)
+            out = self.model_of_one.stacked(w, x, lengths)
         parts = self.terms(out, x, labels)
         terms = dict(parts)
         terms["reconstruction"] = terms.pop("reconstruction_global") + terms.pop("reconstruction_inter")
         totals, weights = self._weigh(terms)
         every = self.training.conflict_every
-        if every and self.steps % every == 0:
+        if every and self.cohorts[0].steps % self.steps_per_epoch % every == 0:
             self.log.conflicts.append(self._conflict(terms, weights, w))
         # No member's total depends on another's parameters: the gradient of the sum holds each member's own.
         gradient, *learned = torch.autograd.grad(totals.sum(), [self.rows, *self.learned])
         norms = torch.linalg.vector_norm(gradient, dim=1)
-        self.rows.grad = gradient.mul_((self.training.clip_norm / (norms + 1e-6)).clamp(max=1.0).unsqueeze(1))
+        gradient.mul_((self.training.clip_norm / (norms + 1e-6)).clamp(max=1.0).unsqueeze(1))
         for parameter, its in zip(self.learned, learned, strict=True):
             parameter.grad = its.contiguous()  # the fused optimiser ignores strides
-        rate = self.training.learning_rate * rate_factor(
-            self.steps, self.steps_per_epoch * self.training.epochs, self.training.schedule
+        for cohort in self.cohorts:
+            cohort.parameters.grad = gradient[cohort.rows]
+            rate = self.training.learning_rate * rate_factor(
+                cohort.steps, self.steps_per_epoch * self.training.epochs, self.training.schedule
+            )
+            for group in cohort.optimizer.param_groups:
+                group["lr"] = rate
+            cohort.optimizer.step()
+            cohort.steps += 1
+        self.log.add(totals[self.order], norms, parts, weights)
+
+    def _inputs(self, batches: Mapping[int, Batch]) -> tuple[Tensor, Tensor, Tensor]:
+        """x (n, D), labels (n,) and lengths of a batch that all share; else x (K, n, D) and labels (K, n)."""
+        members = list(self.configs)
+        its = [batches[members[cohort.rows.start]] for cohort in self.cohorts]
+        if len(its) == 1:
+            return self.data.x[its[0].rows], self.data.labels[its[0].rows], its[0].lengths
+        rows = torch.cat(
+            [b.rows.expand(c.rows.stop - c.rows.start, -1) for b, c in zip(its, self.cohorts, strict=True)]
         )
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        self.steps += 1
-        self.log.add(totals[self.order], norms, parts, weights, rate)
+        return self.data.x[rows], self.data.labels[rows], its[0].lengths
 
     def terms(self, out: Output, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """The unweighted terms (K,); x (n, D), labels (n,). `contrastive` is 0 for members that do without."""
+        """The unweighted terms (K,); x (n, D), labels (n,), or (K, n, D) and (K, n).
+
+        `contrastive` is 0 for members that do without.
+        """
         terms = {
             "classification": focal(out.logits.transpose(1, 2), labels, self.knobs.focal_gamma, self.class_weights),
-            "reconstruction_global": self._reconstruction(out.reconstruction_global - x.T),
-            "reconstruction_inter": self._reconstruction(out.reconstruction_inter - x.T),
+            "reconstruction_global": self._reconstruction(out.reconstruction_global - x.mT),
+            "reconstruction_inter": self._reconstruction(out.reconstruction_inter - x.mT),
         }
         gates = [out.gates[name] for name in DialogueGate.NAMES]
         z, z_inter = out.z, out.z_inter
@@ -177,7 +255,7 @@ class Stack:
         for group in self.groups:
             alike = dict(zip(terms, table.index_select(1, group.index).unbind(), strict=True))
             group.strategy.train()
-            total, found = group.strategy(alike, self.steps / self.steps_per_epoch)
+            total, found = group.strategy(alike, group.cohort.steps / self.steps_per_epoch)
             zero = torch.zeros_like(total)
             totals.append(total)
             weights.append(torch.stack([zero + found[n] if n in found else zero for n in WEIGHTED]).detach())
@@ -199,7 +277,8 @@ class Stack:
 
     def end_epoch(self) -> dict[int, Steps]:
         """What the steps since the last call measured."""
-        every = dict(zip(self.configs, self.log.steps(list(self.configs.values())), strict=True))
+        rates = [c.optimizer.param_groups[0]["lr"] for c in self.cohorts for _ in range(c.rows.start, c.rows.stop)]
+        every = dict(zip(self.configs, self.log.steps(list(self.configs.values()), rates), strict=True))
         self.log = StackLog()
         return {i: every[i] for i in self}
 
@@ -248,18 +327,20 @@ class Stack:
     def _member_state(self, i: int) -> dict[str, Any]:
         row = self.row(i)
         group, k = next((g, g.index.tolist().index(row)) for g in self.groups if row in g.index.tolist())
+        cohort, optimizer = group.cohort, group.cohort.optimizer
         strategy = {name: tensor[..., k].detach().clone() for name, tensor in group.strategy.state_dict().items()}
         moments: dict[int, dict[str, Tensor]] = {}
         count = len(self.layout.sizes)
-        groups = self.optimizer.state_dict()["param_groups"]
+        groups = optimizer.state_dict()["param_groups"]
         own = [{**groups[0], "params": list(range(count))}]
-        if self.rows in self.optimizer.state:
-            found = self.optimizer.state[self.rows]
-            parts = [self.layout.state(found[name][row]).values() for name in ("exp_avg", "exp_avg_sq")]
+        if cohort.parameters in optimizer.state:
+            found = optimizer.state[cohort.parameters]
+            its_row = row - cohort.rows.start
+            parts = [self.layout.state(found[name][its_row]).values() for name in ("exp_avg", "exp_avg_sq")]
             for j, (first, second) in enumerate(zip(*parts, strict=True)):
                 moments[j] = {"step": found["step"].clone(), "exp_avg": first, "exp_avg_sq": second}
             for j, parameter in enumerate(group.strategy.parameters()):
-                its = self.optimizer.state[parameter]
+                its = optimizer.state[parameter]
                 both = {name: its[name][..., k].clone() for name in ("exp_avg", "exp_avg_sq")}
                 moments[count + j] = {"step": its["step"].clone(), **both}
         learned = len(list(group.strategy.parameters()))
@@ -269,40 +350,42 @@ class Stack:
             "model": self.snapshot(i),
             "weighting": strategy,
             "optimizer": {"state": moments, "param_groups": own},
-            "generator": self.generator.get_state(),
-            "steps": self.steps,
+            "generator": cohort.generator.get_state(),
+            "steps": cohort.steps,
         }
 
-    def load_state_dict(self, states: Mapping[int, dict[str, Any]]) -> None:
-        """Go on from such states, with these members only; all of them stand at the same step."""
+    def load_state_dict(self, states: Mapping[int, Mapping[str, Any]]) -> None:
+        """Go on from such states, with these members only; at the same step all of them, unless the stack mixes."""
         if not states:
             self.configs = {}
             return
-        self._arrange({i: self.configs[i] for i in states}, self.rows[: len(states)])
-        ordered = [states[i] for i in self.configs]
-        ordered += ordered[:1] * (len(self.rows) - len(ordered))
-        device = self.data.device
-        with torch.no_grad():
-            self.rows.copy_(torch.stack([self.layout.row(state["model"]) for state in ordered]))
+        ordered = [states[i] for i in self._arrange(states)]
+        if len(self.cohorts) > 1 and not self.data.mixes:
+            raise ValueError("members at different steps need rows of one length, all labelled")
+        for cohort in self.cohorts:
+            self._load_moments(cohort, ordered)
+
+    def _load_moments(self, cohort: Cohort, ordered: list[Mapping[str, Any]]) -> None:
+        """ordered: the state of each row of the stack."""
+        device, count, names = self.data.device, len(self.layout.sizes), ("exp_avg", "exp_avg_sq")
         moments = [state["optimizer"]["state"] for state in ordered]
-        count = len(self.layout.sizes)
-        if moments[0]:
-            names = ("exp_avg", "exp_avg_sq")
-            self.optimizer.state[self.rows] = {"step": moments[0][0]["step"].clone()} | {
-                n: torch.stack([torch.cat([m[j][n].flatten() for j in range(count)]) for m in moments]).to(device)
+        its = moments[cohort.rows]
+        if its[0]:
+            cohort.optimizer.state[cohort.parameters] = {"step": its[0][0]["step"].clone()} | {
+                n: torch.stack([self.layout.join([m[j][n] for j in range(count)]) for m in its]).to(device)
                 for n in names
             }
-        for group in self.groups:
+        for group in (group for group in self.groups if group.cohort is cohort):
             members = group.index.tolist()
-            its = [ordered[k]["weighting"] for k in members]
-            group.strategy.load_state_dict({n: torch.stack([one[n] for one in its], dim=-1) for n in its[0]})
-            for j, parameter in enumerate(group.strategy.parameters()) if moments[0] else ():
+            strategies = [ordered[k]["weighting"] for k in members]
+            group.strategy.load_state_dict(
+                {n: torch.stack([one[n] for one in strategies], dim=-1) for n in strategies[0]}
+            )
+            for j, parameter in enumerate(group.strategy.parameters()) if its[0] else ():
                 own = [moments[k][count + j] for k in members]
-                self.optimizer.state[parameter] = {"step": own[0]["step"].clone()} | {
+                cohort.optimizer.state[parameter] = {"step": own[0]["step"].clone()} | {
                     n: torch.stack([one[n] for one in own], dim=-1).to(device) for n in names
                 }
-        self.generator.set_state(ordered[0]["generator"].cpu())
-        self.steps = int(ordered[0]["steps"])
 
 
 class StackLog:
@@ -313,17 +396,15 @@ class StackLog:
         self.weights: list[Tensor] = []
         self.conflicts: list[Tensor] = []
         self.names: list[str] = []
-        self.rate = math.nan
 
-    def add(self, totals: Tensor, norms: Tensor, terms: dict[str, Tensor], weights: Tensor, rate: float) -> None:
+    def add(self, totals: Tensor, norms: Tensor, terms: dict[str, Tensor], weights: Tensor) -> None:
         """totals, norms and each term (K,); weights (4, K)."""
         self.names = ["total", "norm", *terms]
         self.rows.append(torch.stack([totals.detach(), norms, *(t.detach() for t in terms.values())]))
         self.weights.append(weights)
-        self.rate = rate
 
-    def steps(self, configs: list[LossConfig]) -> list[Steps]:
-        """One Steps a member: only the terms that it has, only the weights that are in force."""
+    def steps(self, configs: list[LossConfig], rates: list[float]) -> list[Steps]:
+        """One Steps a member: only the terms that it has, only the weights in force; rates: of the last step."""
         table = torch.stack(self.rows).double().cpu().numpy()  # (steps, T + 2, K)
         weights = torch.stack(self.weights).double().cpu().numpy()  # (steps, 4, K)
         none = np.zeros((0, 2, table.shape[2]))
@@ -335,5 +416,5 @@ class StackLog:
                 columns.pop("contrastive", None)
             base = weighting.built_in(config).base
             its = {n: weights[:, j, k] for j, n in enumerate(WEIGHTED) if base[n] > 0}
-            found.append(Steps(columns, its, conflicts[:, :, k], self.rate))
+            found.append(Steps(columns, its, conflicts[:, :, k], rates[k]))
         return found

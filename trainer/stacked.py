@@ -51,26 +51,36 @@ class Weights(Mapping[str, Tensor]):
         return Weights(self.named, f"{self.prefix}{child}.")
 
 
+LINE = 64
+"""Bytes of a cache line. Products round by where matrices lie within one, so that those of each member begin
+at a line: else its bits would depend on its place in the stack."""
+
+
 class Layout:
-    """Where each parameter of a model lies in a row of P numbers."""
+    """Where each parameter of a model lies in a row of P numbers; the last ones are filled up to whole cache lines."""
 
     def __init__(self, model: nn.Module) -> None:
         self.shapes = {name: p.shape for name, p in model.named_parameters()}
         self.sizes = [math.prod(shape) for shape in self.shapes.values()]
+        self.filling = -sum(self.sizes) % (LINE // 4)
 
     def row(self, state: Mapping[str, Tensor]) -> Tensor:
         """A model's state as one row (P,)."""
-        return torch.cat([state[name].detach().flatten() for name in self.shapes])
+        return self.join([state[name] for name in self.shapes])
+
+    def join(self, parts: Sequence[Tensor]) -> Tensor:
+        """One tensor a parameter, in their order, as one row (P,)."""
+        return torch.cat([*(part.detach().flatten() for part in parts), parts[0].new_zeros(self.filling)])
 
     def state(self, row: Tensor) -> dict[str, Tensor]:
         """The inverse of `row`; tensors of their own."""
-        parts = row.detach().split(self.sizes)
+        parts = row.detach().split([*self.sizes, self.filling])[:-1]
         return {n: part.reshape(shape).clone() for (n, shape), part in zip(self.shapes.items(), parts, strict=True)}
 
     def weights(self, rows: Tensor) -> Weights:
         """Rows (K, P) as stacked parameters, through which gradients flow."""
         # One split has one backward: a slice a parameter would add a matrix of zeros for each.
-        parts = rows.split(self.sizes, dim=1)
+        parts = rows.split([*self.sizes, self.filling], dim=1)[:-1]
         return Weights({n: part.view(-1, *shape) for (n, shape), part in zip(self.shapes.items(), parts, strict=True)})
 
 
@@ -92,15 +102,62 @@ class _Affine(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
+        x = x if x.stride(0) == 0 else aligned(x)
         ctx.save_for_backward(weight, x)
-        return torch.baddbmm(bias.unsqueeze(2), weight, x)
+        return product(weight, x, bias.unsqueeze(2))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:  # type: ignore[override]
         weight, x = ctx.saved_tensors
-        grad = grad.contiguous()
-        to_x = weight.transpose(1, 2) @ grad if ctx.needs_input_grad[2] else None
-        return grad @ x.transpose(1, 2), grad.sum(2), to_x
+        grad = aligned(grad)
+        to_x = product(weight.transpose(1, 2), grad) if ctx.needs_input_grad[2] else None
+        return product(grad, x.transpose(1, 2)), grad.sum(2), to_x
+
+
+def multiply(a: Tensor, b: Tensor) -> Tensor:
+    """a (K, m, i) times b (K, i, n)."""
+    product: Tensor = _Product.apply(a, b)  # type: ignore[no-untyped-call]
+    return product
+
+
+class _Product(torch.autograd.Function):
+    """`torch.bmm` whose rounding depends on no member's place, backwards neither."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        a, b = aligned(a), aligned(b)
+        ctx.save_for_backward(a, b)
+        return product(a, b)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        a, b = ctx.saved_tensors
+        grad = aligned(grad)
+        return product(grad, b.mT), product(a.mT, grad)
+
+
+def aligned(x: Tensor) -> Tensor:
+    """x (K, a, b), copied where needed, such that each member's part is contiguous and begins at a cache line."""
+    line = LINE // x.element_size()
+    if x.shape[1] * x.shape[2] % line == 0:
+        return x.contiguous()
+    return _room(x, *x.shape[1:]).copy_(x)
+
+
+def product(a: Tensor, b: Tensor, plus: Tensor | None = None) -> Tensor:
+    """a (K, m, i) times b (K, i, n), plus (K, m, 1); (K, m, n), aligned."""
+    out = _room(a, a.shape[1], b.shape[2])
+    if plus is None:
+        return torch.bmm(a, b, out=out)
+    return torch.baddbmm(plus.expand(-1, -1, b.shape[2]), a, b, out=out)
+
+
+def _room(like: Tensor, m: int, n: int) -> Tensor:
+    """Uninitialised (K, m, n), each member's part at a cache line."""
+    line = LINE // like.element_size()
+    padded = like.new_empty(len(like), -(-m * n // line) * line)
+    room: Tensor = padded[:, : m * n].unflatten(1, (m, n))
+    return room
 
 
 def layer_norm(w: Weights, x: Tensor) -> Tensor:

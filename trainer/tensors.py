@@ -68,6 +68,11 @@ class TensorData:
         counts = torch.bincount(labels[labels >= 0], minlength=self.n_classes).float()
         return counts.sum() / (self.n_classes * counts.clamp(min=1.0))
 
+    @property
+    def mixes(self) -> bool:
+        """Whether a stack can hold members at different epochs: batches of every epoch have the same shape."""
+        return self.context == "none" and self.fully_labelled
+
     def n_rows(self, split: int) -> int:
         """Rows of a part: TRAIN, VALIDATION or TEST."""
         return sum(len(sequence) for sequence in self.sequences[split])

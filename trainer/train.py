@@ -18,7 +18,7 @@ from trainer.metrics import EpochReport
 from trainer.objective import Objective
 from trainer.own.config import OwnModel
 from trainer.population import Population
-from trainer.resume import State, restore, states
+from trainer.resume import State, load_result, restore, states
 from trainer.tensors import TensorData
 
 
@@ -62,6 +62,18 @@ class Result:
 
 Receiver = Callable[[list[EpochReport]], Collection[int]]
 """Gets the reports of one epoch, returns the positions of the members to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Another member for a training that runs."""
+
+    config: Config
+    seed: int
+    state: State | None = None
+    """where it goes on from; None for the beginning"""
+
+
 Saver = Callable[[Callable[[], list[State]]], None]
 """Gets, after each epoch that is not the last, a function that tells where the members stand."""
 
@@ -77,25 +89,32 @@ def train(
     objective: Objective | None = None,
     fused: bool = False,
     report: Receiver = lambda reports: (),
-    resume: Sequence[Mapping[str, Any]] = (),
+    resume: Sequence[Mapping[str, Any] | None] = (),
     save: Saver = lambda states: None,
     between: Callable[[], None] = lambda: None,
+    ended: Callable[[int, Result], None] = lambda member, result: None,
+    more: Callable[[int], Sequence[Newcomer]] = lambda alive: (),
 ) -> list[Result]:
-    """Train one member a config, side by side; one Result each, in the order of `configs`.
+    """Train one member a config, side by side; one Result each: of `configs`, then of those that came later.
 
     `seed`, `noise` and `fused` as in :class:`Population`. `report` is called once an epoch with the reports of all
     living members and says whom to stop. A member whose losses are not finite is stopped here; the others go on.
 
     After an epoch has been judged, `save` may write where the members stand; the same call with these states as
-    `resume` goes on from there, bit for bit on a CPU. `between` is called between steps. All three may raise.
+    `resume` goes on from there, bit for bit on a CPU; None stands for a member at its beginning. `between` is called
+    between steps. `ended` gets each result once the member's training is over. `more` is asked for others after each
+    epoch, given how many go on, where these can be at different epochs (:attr:`Population.mixes`). All may raise.
     """
     objective = objective or Objective()
     population = Population(configs, data, model, training, seed=seed, noise=noise, objective=objective, fused=fused)
     results = [Result(config) for config in configs]
     if resume:
         restore(population, results, resume)
+        for i in range(len(results)):
+            if i not in population.alive:
+                ended(i, results[i])
 
-    while population.alive and population.epoch < training.epochs:
+    while population.alive:
         reports = population.run_epoch(between)
         for r in reports:
             results[r.member].record(r)
@@ -115,10 +134,29 @@ def train(
             else:
                 going.append(r.member)
         population.keep(going)
-        if going:
+        for r in reports:
+            if r.member not in going:
+                ended(r.member, results[r.member])
+        if population.mixes:
+            _welcome(more(len(going)), population, results, ended)
+        if population.alive:
             save(lambda: states(population, results))
 
     return results
+
+
+def _welcome(
+    new: Sequence[Newcomer], population: Population, results: list[Result], ended: Callable[[int, Result], None]
+) -> None:
+    for one in new:
+        results.append(Result(one.config))
+        if one.state:
+            load_result(results[-1], one.state["result"])
+        if one.state and "training" not in one.state:
+            population.skip(one.seed)
+            ended(len(results) - 1, results[-1])
+        else:
+            population.join(one.config, one.seed, state=one.state)
 
 
 def _complete(result: Result, population: Population, member: int, objective: Objective) -> None:

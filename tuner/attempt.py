@@ -103,9 +103,9 @@ class Running:
         return self.times[epoch - 1]
 
 
-def together(running: list[Running]) -> list[list[Running]]:
-    """Trials in groups that can be trained side by side, in their order."""
+def together(running: list[Running], *, mixed: bool = False) -> list[list[Running]]:
+    """Trials in groups that can be trained side by side, in their order; mixed: after different epochs too."""
     groups: dict[Any, list[Running]] = {}
     for r in running:
-        groups.setdefault(r.stage, []).append(r)
+        groups.setdefault(r.stage[0] if mixed else r.stage, []).append(r)
     return list(groups.values())

@@ -142,7 +142,7 @@ def take_over(study: optuna.Study, trial: FrozenTrial) -> bool:
 
     trial: as it was seen when its worker seemed dead. Returns whether this call put it back.
     """
-    with _locked(study._storage, _lock_name(study, trial)) as mine:
+    with locked(study._storage, _lock_name(study, trial)) as mine:
         if not mine:
             return False
         now = study._storage.get_trial(trial._trial_id)
@@ -177,7 +177,8 @@ def _lock_name(study: optuna.Study, trial: FrozenTrial) -> str:
 
 
 @contextmanager
-def _locked(storage: BaseStorage, name: str) -> Iterator[bool]:
+def locked(storage: BaseStorage, name: str) -> Iterator[bool]:
+    """Hold the lock of that name, if nobody has it; whether it was free."""
     try:
         lock = storage.create_new_study([StudyDirection.MINIMIZE], name)
     except DuplicatedStudyError:
@@ -192,8 +193,13 @@ def _locked(storage: BaseStorage, name: str) -> Iterator[bool]:
 
 def break_lock(study: optuna.Study, trial: FrozenTrial) -> None:
     """Remove the lock of a process that died while it held it."""
+    unlock(study._storage, _lock_name(study, trial))
+
+
+def unlock(storage: BaseStorage, name: str) -> None:
+    """Remove a lock whoever holds it."""
     with suppress(KeyError):
-        study._storage.delete_study(study._storage.get_study_id_from_name(_lock_name(study, trial)))
+        storage.delete_study(storage.get_study_id_from_name(name))
 
 
 def mark(trial: FrozenTrial) -> tuple[Any, ...]:

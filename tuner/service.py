@@ -33,17 +33,26 @@ PATIENCE = 600.0
 """Seconds after which a worker that began so counts as gone."""
 
 
-def join(place: Place, name: str, *, device: str, say: Callable[[str], None], stay: bool = True) -> int:
+def join(
+    place: Place,
+    name: str,
+    *,
+    device: str,
+    say: Callable[[str], None],
+    stay: bool = True,
+    population: int | None = None,
+) -> int:
     """Work on a study or validation until it has ended; returns how many trials or blocks this worker ended.
 
-    stay: wait while other workers train, in case one of them stops; else only until nothing waits.
+    stay: wait while other workers train, in case one of them stops; else only until nothing waits. population: trials
+    or arms trained at once; None for as many as the study says or as are fastest.
     """
     _wait_until_made(place, name)
     validation = blocks.open_validation(place, name)
     if validation is not None:
-        return working.work(validation, device=device, say=say, stay=stay)
+        return working.work(validation, device=device, population=population, say=say, stay=stay)
     study = open_study(place, name)
-    count = worker.work(study, device=device, say=say, stay=stay)
+    count = worker.work(study, device=device, population=population, say=say, stay=stay)
     finish_detached(study, say)
     return count
 
@@ -60,7 +69,14 @@ def _whole(attrs: dict) -> bool:
     return bool({"spec", blocks.KIND} & attrs.keys())
 
 
-def serve(place: Place, *, device: str, say: Callable[[str], None], pause: float = FIRST_PAUSE) -> None:
+def serve(
+    place: Place,
+    *,
+    device: str,
+    say: Callable[[str], None],
+    pause: float = FIRST_PAUSE,
+    population: int | None = None,
+) -> None:
     """Work on whatever is queued, the oldest study first; never returns.
 
     Raises Interrupted, with its trials handed back, on SIGINT or SIGTERM. A study that cannot be worked on here (its
@@ -84,7 +100,7 @@ def serve(place: Place, *, device: str, say: Callable[[str], None], pause: float
             idle = pause
             say(f"working on {name}")
             try:
-                count = join(place, name, device=device, say=say, stay=False)
+                count = join(place, name, device=device, say=say, stay=False, population=population)
                 say(f"nothing waits in {name}; this worker finished {count}")
             except (InputError, RunError) as error:
                 say(masked(f"{name} cannot be worked on here: {error}; others may, next try in {ASIDE / 60:.0f} min"))

@@ -13,6 +13,7 @@ from tuner.errors import InputError, RunError
 from tuner.finish import finish, finished
 from tuner.launch import local
 from tuner.plan_files import ADDED, add_plans, plan_files, plan_name
+from tuner.population import SHARE, ask, parse
 from tuner.spec import Spec
 from tuner.study import (
     DETACHED,
@@ -43,6 +44,7 @@ def run(
     plans: Sequence[str] = (),
     warm_start: str | None = None,
     device: str | None = None,
+    population: str | None = None,
     detach: bool = False,
     console: Console,
     quiet: bool = False,
@@ -50,12 +52,14 @@ def run(
     """Run a study to its end and return its summary. A study of that name that exists goes on where it stopped.
 
     plans: config files, each a plan by the file's name; warm_start: an earlier study whose best configs are tried after
-    the plans; detach: only queue the study, for workers that wait for work (tuner/service.py).
+    the plans; population: trials at once in a worker, or `auto`; detach: only queue the study, for workers that wait
+    for work (tuner/service.py).
 
     Raises InputError for what the user got wrong, RunError where workers failed, KeyboardInterrupt on Ctrl-C.
     """
     if workers is not None and workers < 1:
         raise InputError(f"--workers must be at least 1; found {workers}")
+    parse(population)
     label = names.check(name or study_file.find(study or "quickstart").stem)
     given: dict[str, Any] = {"trials": trials, "epochs": epochs, "seed": seed, "data": data}
     given |= {"plans": plans, "warm_start": warm_start}
@@ -66,6 +70,7 @@ def run(
             )
         queued = make_or_resume(place, study, name, **given)
         queued.optuna.set_user_attr(DETACHED, True)
+        ask(queued.optuna, population, queued.n_trials // (SHARE * devices.default_workers("cpu")))
         return summarise(queued)
     device = devices.resolve(device)
     place.prepare()
@@ -78,6 +83,7 @@ def run(
         local.discard(processes)
         raise
     try:
+        ask(opened.optuna, population, opened.n_trials // (SHARE * count))
         if opened.optuna.user_attrs.get(DETACHED):
             opened.optuna.set_user_attr(DETACHED, False)  # this process sees it to its end
         if not quiet:

@@ -8,6 +8,7 @@ import math
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,20 +18,23 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from trainer.calibrate import Choice
 from trainer.knobs import Config
 from trainer.metrics import EpochReport
 from trainer.resume import State, epoch_metrics
 from trainer.tensors import TensorData, to_tensors
-from trainer.train import Receiver, Result, Saver, train
+from trainer.train import Newcomer, Receiver, Result, Saver, train
 from tuner import dashboard, lease, model_file, own_code, provenance, storage
 from tuner import device as devices
 from tuner.attempt import Running, together
+from tuner.calibrate import choice, describe
 from tuner.checkpoint import Checkpoint, Found, Saving, folder, identity, tidy
 from tuner.errors import RunError, UserCodeError
 from tuner.interrupt import Interrupted, leave_before_long, leave_if_asked, signals
 from tuner.keeper import Keeper
 from tuner.masking import masked
 from tuner.patience import impatient
+from tuner.population import SHARE
 from tuner.pruning import RungPruner
 from tuner.sampling import sampler
 from tuner.script import train as script
@@ -51,18 +55,20 @@ KEPT_CURVES = (
 """Curves kept with the trial in the storage, so that status and diagnosis need no tracking server."""
 MOST_CURVES = 30
 """Of those that a script reports."""
+ONE_BY_ONE = Choice()
 FAILURES_IN_A_ROW = 3
 """So many failures one after the other are no accident: the worker stops."""
 
 
 def work(
-    study: Study, *, device: str, population: int = 1, say: Callable[[str], None] = print, stay: bool = True
+    study: Study, *, device: str, population: int | None = 1, say: Callable[[str], None] = print, stay: bool = True
 ) -> int:
     """Train trials until all have ended; returns how many this worker finished.
 
-    device: cpu, cuda or cuda:N; population: trials trained together; stay: wait while other workers train, in case one
-    of them stops. Raises InputError where the study is another version's, RunError after FAILURES_IN_A_ROW failed
-    trials in a row, and Interrupted, with the trials handed back, on SIGINT or SIGTERM.
+    device: cpu, cuda or cuda:N; population: trials trained together, None for as many as the study says or as are
+    fastest; stay: wait while other workers train, in case one of them stops. Raises InputError where the study is
+    another version's, RunError after FAILURES_IN_A_ROW failed trials in a row, and Interrupted, with the trials handed
+    back, on SIGINT or SIGTERM.
     """
     provenance.check(study.optuna.user_attrs.get("versions", {}), f"study {study.name!r}", say)
     if device == "cpu":
@@ -73,9 +79,11 @@ def work(
     # What is loaded by now lives as long as the process: the garbage collector need not look at it again.
     gc.freeze()
     with signals(), Keeper(study.optuna) as keeper:
-        worker = Worker(study, tensors, study.tracker(), device, say, keeper)
+        most = study.n_trials // (SHARE * devices.default_workers(device))
+        chosen = choice(study.optuna, study.place.state, study.spec, tensors, device, say, given=population, most=most)
+        worker = Worker(study, tensors, study.tracker(), device, say, keeper, chosen)
         finished, failed = 0, 0
-        while trials := keeper.next(lambda: worker.claim(population), say, stay=stay):
+        while trials := keeper.next(lambda: worker.claim(chosen.size), say, stay=stay):
             states = worker.run(trials)
             finished += len(states)
             failed = failed + len(states) if set(states) == {TrialState.FAIL} else 0
@@ -83,6 +91,22 @@ def work(
                 raise RunError(f"{failed} trials in a row failed; the last one: {worker.last_failure}")
         tidy(worker.checkpoints, worker.unfinished())
     return finished
+
+
+@dataclass(slots=True)
+class Together:
+    """Trials that one worker trains side by side."""
+
+    trials: list[Trial]
+    """all that it has claimed"""
+    running: list[Running] = field(default_factory=list)
+    finished: set[int] = field(default_factory=set)
+    """ids of those that are over, for this worker"""
+    states: list[TrialState] = field(default_factory=list)
+
+    def unfinished(self) -> list[Trial]:
+        """Those that are under way."""
+        return [trial for trial in self.trials if trial._trial_id not in self.finished]
 
 
 class Worker:
@@ -96,14 +120,18 @@ class Worker:
         device: str,
         say: Callable[[str], None],
         keeper: Keeper,
+        chosen: Choice = ONE_BY_ONE,
     ) -> None:
         self.study, self.data, self.tracker, self.device, self.say = study, data, tracker, device, say
+        self.chosen = chosen
+        self.mixes = chosen.fused and data is not None and data.mixes
         self.keeper, self.checkpoints = keeper, folder(study.place.state, study.name)
         self.objective = study.spec.goal
         self.fingerprint = study.optuna.user_attrs["data_fingerprint"] or ""
         self.tags = provenance.tags(devices.describe(device), study.spec.seed, self.fingerprint)
         self.code = own_code.fingerprints(study.spec)
         self.tags |= {"code": " ".join(f"{name}={digits}" for name, digits in self.code.items())} if self.code else {}
+        self.tags |= {"population": describe(chosen)}
         self.last_failure = ""
 
     def claim(self, count: int) -> list[Trial]:
@@ -122,43 +150,77 @@ class Worker:
         return found
 
     def run(self, trials: Sequence[Trial]) -> list[TrialState]:
-        """Train claimed trials together and tell how each ended; what another worker took over is left to it."""
-        running: list[Running] = []
+        """Train claimed trials together and tell how each ended; what another worker took over is left to it.
+
+        Where the trainer can mix epochs, the place of a trial that ends goes to the next one in the queue.
+        """
+        attempt = Together(list(trials))
         try:
             for trial in trials:
-                running.append(self._start(trial))
-            states: list[TrialState] = []
-            for group in together(running):
-                results = self._train(
-                    [r.config for r in group],
-                    [f"trial-{r.trial.number}" for r in group],
-                    seed=self.study.spec.seed,
-                    report=partial(self._judge, group),
-                    resume=[r.found.states[0] for r in group if r.found is not None],
-                    save=Saving(partial(_write, group), self.say),
-                )
-                for r, result in zip(group, results, strict=True):
-                    with self._unless_lost(r):
-                        states += self._finish(r, result)
-            return states
+                attempt.running.append(self._start(trial))
+            for group in together(attempt.running, mixed=self.mixes):
+                self._run_group(attempt, list(group))
+            return attempt.states
         except Interrupted:
-            self._hand_back(trials, running, "interrupted")
+            self._hand_back(attempt.unfinished(), attempt.running, "interrupted")
             raise
         except Exception as error:
             broken = around_the_trial(error)
             if broken is not None:
                 # The trial did nothing wrong and loses nothing; this worker cannot go on.
-                self._hand_back(trials, running, broken)
+                self._hand_back(attempt.unfinished(), attempt.running, broken)
                 raise RunError(f"{broken}. The trial is back in the queue; start again to resume") from error
             # Whatever else breaks is this trial's failure; a fused batch shares its fate.
             theirs = isinstance(error, UserCodeError)
             self.last_failure = _last_line(str(error)) if theirs else f"{type(error).__name__}: {error}"
             log = error.log if isinstance(error, UserCodeError) else None
-            self._fail(trials, running, masked(str(error) if theirs else traceback.format_exc()), log)
-            return [TrialState.FAIL] * len(trials)
+            failed = attempt.unfinished()
+            self._fail(failed, attempt.running, masked(str(error) if theirs else traceback.format_exc()), log)
+            return [*attempt.states, *[TrialState.FAIL] * len(failed)]
         finally:
-            for trial in trials:
+            for trial in attempt.trials:
                 self.keeper.release(trial)
+
+    def _run_group(self, attempt: Together, group: list[Running]) -> None:
+        """Train trials side by side, and others that take the places of those that end."""
+
+        def ended(i: int, result: Result) -> None:
+            r = group[i]
+            with self._unless_lost(r):
+                attempt.states += self._finish(r, result)
+            attempt.finished.add(r.trial._trial_id)
+            self.keeper.release(r.trial)
+
+        def more(alive: int) -> list[Newcomer]:
+            if not self.mixes:
+                return []
+            new = []
+            for trial in self.claim(self.chosen.size - alive):
+                attempt.trials.append(trial)
+                r = self._start(trial)
+                attempt.running.append(r)
+                group.append(r)
+                new.append(Newcomer(r.config, self.study.spec.seed, r.found.states[0] if r.found else None))
+            return new
+
+        def save(states: Sequence[State]) -> None:
+            for r, state in zip(group, states, strict=True):
+                if r.trial._trial_id not in attempt.finished:
+                    r.checkpoint.write([state], r.times)
+
+        results = self._train(
+            [r.config for r in group],
+            [f"trial-{r.trial.number}" for r in group],
+            seed=self.study.spec.seed,
+            report=partial(self._judge, group),
+            resume=[r.found.states[0] if r.found else None for r in group] if any(r.found for r in group) else (),
+            save=Saving(save, self.say),
+            ended=ended,
+            more=more,
+        )
+        for i, (r, result) in enumerate(zip(group, results, strict=True)):
+            if r.trial._trial_id not in attempt.finished:
+                ended(i, result)
 
     def _train(
         self,
@@ -167,8 +229,10 @@ class Worker:
         *,
         seed: int,
         report: Receiver = lambda reports: (),
-        resume: Sequence[State] = (),
+        resume: Sequence[State | None] = (),
         save: Saver,
+        ended: Callable[[int, Result], None] = lambda member, result: None,
+        more: Callable[[int], Sequence[Newcomer]] = lambda alive: (),
     ) -> list[Result]:
         """Train members with the model, from where they stand, or by the script, from the start.
 
@@ -187,10 +251,13 @@ class Worker:
             spec.training,
             seed=seed,
             objective=self.objective,
+            fused=self.chosen.fused,
             report=report,
             resume=resume,
             save=save,
             between=leave_before_long,
+            ended=ended,
+            more=more,
         )
 
     def _start(self, trial: Trial) -> Running:
@@ -256,7 +323,7 @@ class Worker:
     def _judge(self, group: list[Running], reports: list[EpochReport]) -> list[int]:
         """Report all, then judge all: returns the positions to stop."""
         pruner = self.study.optuna.pruner
-        rung = isinstance(pruner, RungPruner) and reports[0].epoch in pruner.rungs
+        at = pruner.rungs if isinstance(pruner, RungPruner) else ()
         lost, stop = set(), []
         for report in reports:
             r = group[report.member]
@@ -266,10 +333,11 @@ class Worker:
                 continue
             with self._unless_lost(r):
                 self._note(r, report.epoch, report.metrics, when)
-                r.reports.write(wait=rung)  # a rung compares: it waits for the storage
+                r.reports.write(wait=report.epoch in at)  # a rung compares: it waits for the storage
         for report in reports:
             r = group[report.member]
-            if report.member in lost or (rung and not r.protected and r.trial.should_prune()):
+            pruned = report.epoch in at and not r.protected and r.trial.should_prune()
+            if report.member in lost or pruned:
                 stop.append(report.member)
         return stop
 
@@ -448,11 +516,6 @@ def around_the_trial(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
         return f"cannot write: {error}"
     return None
-
-
-def _write(group: list[Running], states: Sequence[State]) -> None:
-    for r, state in zip(group, states, strict=True):
-        r.checkpoint.write([state], r.times)
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

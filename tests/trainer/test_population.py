@@ -100,7 +100,7 @@ def test_a_member_that_diverges_later_keeps_its_best_epoch(tensors, small, short
 
     def poison(population, batch):
         step(population, batch)
-        if population.epoch == 2:
+        if population.epochs[0] == 2:
             with torch.no_grad():
                 whose = population.members
                 first = whose.rows[whose.row(1)] if isinstance(whose, Stack) else whose[1].parameters[0]
@@ -163,7 +163,7 @@ def test_resumes_to_the_bit(tensors, small, weighting, fused):
     torch.manual_seed(123)
     resumed = population()
     resumed.load_state_dict(state)
-    assert resumed.epoch == 3 and resumed.alive == [1, 2]
+    assert resumed.epochs[1] == 3 and resumed.alive == [1, 2]
     for _ in range(3):
         for a, b in zip(straight.run_epoch(), resumed.run_epoch(), strict=True):
             assert (a.member, a.epoch) == (b.member, b.epoch)
@@ -205,7 +205,7 @@ def test_each_epoch_has_its_own_order(tensors, small, short, fused):
     population = Population(MIXED[:1], tensors(), small, short, seed=3, fused=fused)
     orders = []
     for _ in range(3):
-        orders.append(tuple(torch.cat([batch.rows for batch in population.batches()]).tolist()))
+        orders.append(tuple(torch.cat([batch[0].rows for batch in population.batches()]).tolist()))
         population.run_epoch()
     assert len(set(orders)) == 3 and len({frozenset(order) for order in orders}) == 1
 

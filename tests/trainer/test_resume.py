@@ -109,11 +109,28 @@ def test_curves_give_back_what_an_epoch_measured(whole):
     assert epoch_metrics(states[2], 5) == {}
 
 
-def test_states_of_different_epochs_or_too_few_are_refused(whole):
+def test_too_few_states_are_refused(whole):
+    late = whole(cut=4)
+    with pytest.raises(InputError, match="expected 3 states of one epoch; found 2"):
+        whole(resume=late[:2])
+
+
+def test_states_of_different_epochs_go_on_where_they_can_be_mixed(whole):
     early, late = whole(cut=2), whole(cut=4)
-    for resume in ([early[0], late[1], late[2]], late[:2]):
-        with pytest.raises(InputError, match="expected 3 states of one epoch"):
-            whole(resume=resume)
+    straight, _ = whole()
+    resumed, _ = whole(resume=[early[0], late[1], late[2]])
+    for a, b in zip(straight, resumed, strict=True):
+        same(a, b)
+
+
+def test_states_of_different_epochs_are_refused_where_batches_differ(tensors, small):
+    data, kept = tensors(dialogue=np.arange(120) // 5), []
+    options = {"seed": 3, "save": lambda states: kept.append(to_file_and_back(states()))}
+    train(CONFIGS[:2], data, small, LONG, **options)
+    mixed = [kept[0][0], kept[2][1]]
+    with pytest.raises(InputError, match=r"expected 2 states of one epoch; found 2 of epochs \[1, 3\]"):
+        train(CONFIGS[:2], data, small, LONG, seed=3, resume=mixed, fused=True)
+    assert len(train(CONFIGS[:2], data, small, LONG, seed=3, resume=mixed)) == 2
 
 
 def test_what_happens_between_steps_can_end_the_training(tensors, small):

@@ -51,7 +51,7 @@ def after(populations, steps):
             for batch in population.batches()[: steps - done]:
                 population.step(batch)
                 done += 1
-            population.epoch += 1
+            population.count()
         found.append(population.members.end_epoch())
     return found
 
@@ -171,7 +171,7 @@ def test_the_stacked_model_is_the_model(context, layers, hidden, training):
             torch.testing.assert_close(stacked.gates[name][k].T, gate, rtol=1e-9, atol=1e-10)
         loss = sum((weight * getattr(out, f).square()).sum() for f, weight in weights.items())
         own = torch.autograd.grad(loss, list(model.parameters()), materialize_grads=True)
-        torch.testing.assert_close(gradient[k], torch.cat([g.flatten() for g in own]), rtol=1e-7, atol=1e-9)
+        torch.testing.assert_close(gradient[k], layout.join(own), rtol=1e-7, atol=1e-9)
 
 
 def test_recurrence_has_the_right_gradient():
@@ -200,3 +200,68 @@ def test_knobs_of_many_members_as_tensors():
     assert stacked.count == 3 and stacked.encoder_loss_weight.shape == (3, 1, 1)
     assert stacked.focal_gamma.flatten().tolist() == [0.0, 0.0, 1.5]
     assert not hasattr(stacked, "reconstruction_loss") and stacked.weighting == "fixed"
+
+
+@pytest.mark.parametrize(("hidden", "batch"), [(8, 24), (9, 5), (33, 37)])
+def test_members_at_other_epochs_and_of_other_seeds_change_no_bit(dataset, hidden, batch):
+    """Those who come later start at their first epoch, and those who are there go on as if nobody had come."""
+    model = ModelConfig(hidden=hidden, view_width=7, dropout=0.3)
+    data = to_tensors(dataset(), model)
+    training = TrainingConfig(epochs=6, batch_size=batch, clip_norm=0.7, conflict_every=2)
+    members = configs()
+
+    def population(some, seed=1):
+        return Population([members[i] for i in some], data, model, training, seed=seed, fused=True)
+
+    mixed, first = population([0, 1, 2]), population([0, 1, 2])
+    second, third = population([3, 4]), population([5], seed=9)
+    for epoch in range(5):
+        if epoch == 2:
+            assert [mixed.join(members[i], 1) for i in (3, 4)] == [3, 4]
+        if epoch == 3:
+            assert mixed.join(members[5], 9) == 5
+            mixed.keep([0, 2, 3, 4, 5])
+            first.keep([0, 2])
+        found = mixed.run_epoch()
+        expected = first.run_epoch()
+        expected += second.run_epoch() if epoch >= 2 else []
+        expected += third.run_epoch() if epoch >= 3 else []
+        assert [r.epoch for r in found] == [r.epoch for r in expected]
+        for ours, theirs in zip(found, expected, strict=True):
+            same = [n for n in theirs.metrics if n != "samples_per_second"]
+            np.testing.assert_array_equal([ours.metrics[n] for n in same], [theirs.metrics[n] for n in same])
+    assert len(mixed.members.cohorts) == 3
+    for ours, theirs, its in ((0, first, 0), (2, first, 2), (3, second, 0), (4, second, 1), (5, third, 0)):
+        a, b = mixed.members.snapshot(ours), theirs.members.snapshot(its)
+        assert all(torch.equal(a[name], b[name]) for name in b), ours
+
+
+def test_members_that_stood_at_different_epochs_go_on_to_the_bit(tensors, small):
+    data = tensors()
+    training = TrainingConfig(epochs=6, batch_size=24, conflict_every=2)
+    members = configs()[:4]
+    straight = Population(members[:2], data, small, training, seed=1, fused=True)
+    for epoch in range(4):
+        if epoch == 2:
+            for config in members[2:]:
+                straight.join(config, 1)
+        if epoch == 3:
+            state = straight.state_dict()
+        straight.run_epoch()
+    resumed = Population(members, data, small, training, seed=1, fused=True)
+    resumed.load_state_dict(state)
+    resumed.run_epoch()
+    assert resumed.epochs == straight.epochs == {0: 4, 1: 4, 2: 2, 3: 2}
+    for i in range(4):
+        a, b = straight.members.snapshot(i), resumed.members.snapshot(i)
+        assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_what_cannot_be_mixed(tensors):
+    model = ModelConfig(hidden=8, view_width=4)
+    training = TrainingConfig(epochs=3, batch_size=24)
+    for changes in ({"dialogue": DIALOGUES["gru"]}, {"labels": 0.5}):
+        data = tensors(**changes)
+        assert not Population([LossConfig()] * 2, data, model, training, seed=0, fused=True).mixes
+        assert Population([LossConfig()] * 2, data, model, training, seed=0).mixes
+    assert Population([LossConfig()] * 2, tensors(), model, training, seed=0, fused=True).mixes

@@ -200,13 +200,18 @@ class Played:
     """Where the members of a scripted training stand: nothing but the epoch and who is alive."""
 
     alive: list[int]
-    epoch: int = 0
+    epochs: dict[int, int] = field(default_factory=dict)
+    mixes: bool = False
+
+    @property
+    def epoch(self) -> int:
+        return max(self.epochs.values(), default=0)
 
     def state_dict(self) -> dict:
-        return {"epoch": self.epoch, **{key: {i: {} for i in self.alive} for key in ("members", "best", "norms")}}
+        return {key: {i: {} for i in self.alive} for key in ("members", "best", "norms")}
 
     def load_state_dict(self, state: dict) -> None:
-        self.alive, self.epoch = list(state["members"]), state["epoch"]
+        self.alive, self.epochs = list(state["members"]), state["epochs"]
 
 
 @pytest.fixture
@@ -258,7 +263,7 @@ def scripted(monkeypatch):
                         result.model = {"weight": torch.zeros(2)}
                     else:
                         alive.append(r.member)
-                population.alive, population.epoch = alive, epoch
+                population.alive, population.epochs = alive, dict.fromkeys(range(len(results)), epoch)
                 if not alive:
                     break
                 hooks.get("save", lambda states: None)(lambda: states(population, results))

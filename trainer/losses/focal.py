@@ -13,7 +13,7 @@ def focal(logits: Tensor, labels: Tensor, gamma: float | Tensor = 0.0, class_wei
     """Mean focal loss `(1 - p)^gamma * -log p` of the true class over the labelled rows.
 
     logits (n, C), labels (n,) int64 with -1 for a row without a label, class_weights (C,) or None; a scalar. Or of K
-    members at once: logits (K, n, C), labels (n,), gamma (K,), class_weights (K, C) or None; (K,).
+    members at once: logits (K, n, C), labels (n,) or (K, n), gamma (K,), class_weights (K, C) or None; (K,).
 
     With class weights the mean is weighted, as in `torch.nn.functional.cross_entropy`, which gamma = 0 equals exactly.
     With no labelled row the loss is 0 and has a zero gradient.
@@ -21,7 +21,7 @@ def focal(logits: Tensor, labels: Tensor, gamma: float | Tensor = 0.0, class_wei
     """
     labelled = labels >= 0
     safe = labels.clamp(min=0)
-    log_p = F.log_softmax(full(logits), dim=-1).gather(-1, safe[:, None].expand(*logits.shape[:-1], 1)).squeeze(-1)
+    log_p = F.log_softmax(full(logits), dim=-1).gather(-1, safe[..., None].expand(*logits.shape[:-1], 1)).squeeze(-1)
     loss = -log_p
     if isinstance(gamma, Tensor) or gamma > 0:
         # 1 - p is exactly 0 for a certain row, where a power has an infinite gradient for gamma < 1.
@@ -30,5 +30,5 @@ def focal(logits: Tensor, labels: Tensor, gamma: float | Tensor = 0.0, class_wei
         loss = loss * ((1 - log_p.exp()).clamp(min=1e-6).log() * power).exp()
     weight = labelled.to(loss.dtype)
     if class_weights is not None:
-        weight = weight * class_weights.to(loss.dtype)[..., safe]
+        weight = weight * class_weights.to(loss.dtype).gather(-1, safe.expand(*class_weights.shape[:-1], -1))
     return (loss * weight).sum(-1) / weight.sum(-1).clamp(min=torch.finfo(loss.dtype).tiny)

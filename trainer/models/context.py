@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from trainer.models.dropout import Dropout
 from trainer.models.recurrence import Recurrence, packing
-from trainer.stacked import Weights, affine, layer_norm, linear
+from trainer.stacked import Weights, affine, layer_norm, linear, multiply
 
 
 class NoContext(nn.Module):
@@ -112,7 +112,12 @@ class TransformerContext(nn.Module):
         # (K, 3F, S L) to three of (K, S, heads, L, F / heads)
         parts = qkv.unflatten(2, mask.shape).unflatten(1, (3, heads, -1)).permute(1, 0, 4, 2, 5, 3)
         query, key, value = parts.unbind()
-        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
+        # Written out with products that round alike wherever a member lies.
+        scores = (
+            multiply(query.flatten(0, 2), key.flatten(0, 2).mT).unflatten(0, query.shape[:3]) * query.shape[-1] ** -0.5
+        )
+        shares = F.softmax(scores.masked_fill(~mask[:, None, None, :], -math.inf), dim=-1)
+        seen = multiply(shares.flatten(0, 2), value.flatten(0, 2)).unflatten(0, query.shape[:3])
         seen = seen.permute(0, 2, 4, 1, 3).flatten(3).flatten(1, 2)  # (K, heads F/heads, S L)
         x = x + linear(attention.of("out_proj"), seen).transpose(1, 2)
         inner = torch.relu(linear(w.of("linear1"), layer_norm(w.of("norm2"), x).transpose(1, 2)))

@@ -12,7 +12,7 @@ from trainer.models.context import ENCODERS
 from trainer.models.dropout import Dropout
 from trainer.models.gates import DialogueGate, UtteranceGate
 from trainer.models.intermodal import InterModal
-from trainer.stacked import Weights, layer_norm, linear
+from trainer.stacked import Weights, aligned, layer_norm, linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,14 @@ class GatedFusion(nn.Module):
         return Output(logits, rec_global, rec_inter, {"utterance": utterance, **gates}, z, z_inter)
 
     def stacked(self, w: Weights, x: Tensor, lengths: Tensor) -> Output:
-        """`forward` of K members with parameters `w` of their own; x and lengths are shared, and so are the masks.
+        """`forward` of K members with parameters `w` of their own; lengths are shared, and so are x and the masks, or
+        x is (K, n, D).
 
         Every tensor of the output is (K, features, n). Products of weights (K, out, in) with activations (K, in, n)
         measured faster than activations (K, n, in), and a sum over features runs along whole vectors of rows.
         """
-        seen = self.drop_in(x).T.contiguous()
+        seen = self.drop_in(x).mT
+        seen = seen.contiguous() if seen.dim() == 2 else aligned(seen)
         z, utterance = self.utterance.stacked(w.of("utterance"), seen)
         mixed, gates = self.dialogue.stacked(w.of("dialogue"), z)
         rec_global = linear(w.of("decode_out"), torch.tanh(linear(w.of("decode_in"), mixed)))

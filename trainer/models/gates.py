@@ -40,7 +40,7 @@ class UtteranceGate(nn.Module):
         return z, gate
 
     def stacked(self, w: Weights, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x (D, n), shared; z and gate (K, H, n)."""
+        """x (D, n), shared, or (K, D, n); z and gate (K, H, n)."""
         gate = hardtanh01(linear(w.of("gate"), x))
         z = gate * torch.relu(linear(w.of("encode_out"), torch.tanh(linear(w.of("encode_in"), x))))
         return z, gate

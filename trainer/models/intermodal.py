@@ -37,8 +37,8 @@ class InterModal(nn.Module):
         return z, self.reconstruct(z)
 
     def stacked(self, w: Weights, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x (D, n), shared; z_inter (K, H, n) and the reconstruction (K, D, n)."""
-        views = x.split(self.widths)
+        """x (D, n), shared, or (K, D, n); z_inter (K, H, n) and the reconstruction (K, D, n)."""
+        views = x.split(self.widths, dim=-2)
         projected = [linear(w.of(f"project.{i}"), view) for i, view in enumerate(views)]
         tokens = torch.stack(projected, dim=2)  # (K, P, M, n)
         query, key, value = linear(w.of("attend"), tokens.flatten(2)).unflatten(2, tokens.shape[2:]).chunk(3, dim=1)

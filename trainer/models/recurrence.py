@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainer.stacked import aligned, product
+
 
 def packing(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """Which row stands where: for reading forwards (n,), for reading backwards (n,), and the rows of each step.
@@ -37,12 +39,12 @@ class Recurrence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, sizes: Sequence[int]) -> Tensor:
         """The states, step after step of `sizes` rows, as x has them."""
-        width = weight.shape[2]
+        width, weight = weight.shape[2], aligned(weight)
         h = x.new_zeros(x.shape[0], width, sizes[0])
         before, after, gates = [], [], []
         for now in x.split(list(sizes), dim=2):
             h = h[:, :, : now.shape[2]]
-            told = torch.baddbmm(bias.unsqueeze(2), weight, h)
+            told = product(weight, aligned(h), bias.unsqueeze(2))
             # The sigmoid by tanh: on a CPU torch.sigmoid rounds differently at the end of a tensor, so a member's bits
             # would depend on its place.
             both = torch.tanh(0.5 * (now[:, : 2 * width] + told[:, : 2 * width])).mul_(0.5).add_(0.5)
@@ -75,8 +77,8 @@ class Recurrence(torch.autograd.Function):
             dh[:, :, : carried.shape[2]] += carried
             told.append((dh.unsqueeze(1) * factors[t]).flatten(1, 2))
             dhs.append(dh)
-            carried = torch.baddbmm(dh * keeps[t], back, told[-1])
+            carried = product(back, aligned(told[-1]), dh * keeps[t])
         to_told, dh = torch.cat(told[::-1], 2), torch.cat(dhs[::-1], 2)
         width = dh.shape[1]
         to_x = torch.cat([to_told[:, : 2 * width], dh * to_c], dim=1)
-        return to_x, to_told @ before.transpose(1, 2), to_told.sum(2), None
+        return to_x, product(aligned(to_told), aligned(before).transpose(1, 2)), to_told.sum(2), None

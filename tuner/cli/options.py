@@ -36,6 +36,14 @@ Tracking = Annotated[
     ),
 ]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Population = Annotated[
+    str | None,
+    typer.Option(
+        "--population",
+        metavar="K|auto",
+        help="Trainings at once in a worker, as one model; auto, the default: as many as turn out fastest.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary; errors and --json only.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 

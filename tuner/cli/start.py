@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import DATA, STATE, Device, Quiet, State, Storage, Tracking, open_place, options, study_files
+from tuner.cli.options import (
+    DATA,
+    STATE,
+    Device,
+    Population,
+    Quiet,
+    State,
+    Storage,
+    Tracking,
+    open_place,
+    options,
+    study_files,
+)
 from tuner.cli.show import out, show_queued, show_result
 
 
@@ -34,6 +46,7 @@ def start(
     storage: Storage = None,
     tracking_uri: Tracking = None,
     device: Device = None,
+    population: Population = None,
     quiet: Quiet = False,
 ) -> None:
     """Run a study to its end with live progress; run again, it resumes."""
@@ -53,6 +66,7 @@ def start(
         plans=plan or (),
         warm_start=warm_start,
         device=device,
+        population=population,
         detach=detach,
         console=out,
         quiet=quiet,

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import DATA, STATE, AsJson, Device, Quiet, State, Storage, Tracking, open_place, options, program
+from tuner.cli.options import (
+    DATA,
+    STATE,
+    AsJson,
+    Device,
+    Population,
+    Quiet,
+    State,
+    Storage,
+    Tracking,
+    open_place,
+    options,
+    program,
+)
 from tuner.cli.show import out
 
 
@@ -43,6 +56,7 @@ def validate(
     storage: Storage = None,
     tracking_uri: Tracking = None,
     device: Device = None,
+    population: Population = None,
     quiet: Quiet = False,
 ) -> None:
     """The verdict on a recommendation, over fresh paired seeds, with its report."""
@@ -67,6 +81,7 @@ def validate(
             until_decided=until_decided,
             dose_response=dose_response,
             device=device,
+            population=population,
             lang=lang,
             detach=detach,
             say=say,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import STATE, Device, Quiet, State, Storage, Tracking, open_place
+from tuner.cli.options import STATE, Device, Population, Quiet, State, Storage, Tracking, open_place
 
 
 def worker(
@@ -17,6 +17,7 @@ def worker(
     storage: Storage = None,
     tracking_uri: Tracking = None,
     device: Device = None,
+    population: Population = None,
     quiet: Quiet = False,
 ) -> None:
     """Work on a study from anywhere that reaches its storage; ends when every trial has ended.
@@ -26,12 +27,13 @@ def worker(
     """
     from tuner import device as devices
     from tuner import service
+    from tuner.population import parse
 
     resolved = devices.resolve(device)
     place = open_place(state, storage, tracking_uri)
     say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
     if name is None:
-        service.serve(place, device=resolved, say=say)
+        service.serve(place, device=resolved, say=say, population=parse(population))
     else:
-        count = service.join(place, name, device=resolved, say=say)
+        count = service.join(place, name, device=resolved, say=say, population=parse(population))
         say(f"every trial of {name} has ended; this worker finished {count}")

@@ -25,6 +25,8 @@ from tuner.validation.plan import Plan
 from tuner.validation.recommendation import NULL
 
 if TYPE_CHECKING:
+    from trainer.calibrate import Choice
+    from trainer.tensors import TensorData
     from tuner.checkpoint import Checkpoint
 
 FRESH = 1_000_000_007
@@ -117,15 +119,19 @@ def run_block(
     tell: Callable[[int, float], None] = lambda step, share: None,
     part: Callable[[str], Checkpoint] | None = None,
     folder: Path = Path("."),
+    choose: Callable[[TensorData], Choice] | None = None,
 ) -> dict[str, Any]:
     """Train every arm and the null arm under the seed of the block (0 for the first); one record an arm.
 
     tell: hears after each epoch how far the block is: step 1, 2, .. and the share of all.
     part: makes the checkpoint of a part of the block, from which that part goes on; without it the block has none.
-    folder: for what a script writes; an arm that it has run already is not run again.
+    folder: for what a script writes; an arm that it has run already is not run again. choose: how many arms to train at
+    once, in near-equal groups; without it one by one.
     """
+    from trainer.calibrate import Choice
     from trainer.tensors import to_tensors
     from trainer.train import train
+    from tuner.calibrate import groups
     from tuner.checkpoint import Saving
     from tuner.interrupt import leave_before_long
 
@@ -139,22 +145,30 @@ def run_block(
     rare_names = [f"test_f1/{data.label_names[i]}" for i in rare]
     epochs = plan.spec.training.epochs
 
-    def run(configs: list[Config], noise: int) -> list[dict[str, Any]]:
+    chosen = choose(tensors) if choose else Choice()
+    parts = groups(len(plan.arms), chosen)
+
+    def run(configs: list[Config], number: int) -> list[dict[str, Any]]:
+        noise = int(number == len(parts))
+
         def report(reports: list[Any]) -> tuple[()]:
-            step = reports[0].epoch + noise * epochs
-            tell(step, step / (2 * epochs))
+            step = reports[0].epoch + number * epochs
+            tell(step, step / ((len(parts) + 1) * epochs))
             return ()
 
         options: dict[str, Any] = {"seed": seed, "noise": noise, "report": report, "between": leave_before_long}
+        options["fused"] = chosen.fused and len(configs) > 1
         if part is not None:
-            checkpoint = part("null" if noise else "arms")
+            checkpoint = part("null" if noise else f"arms-{number}" if number else "arms")
             found = checkpoint.read()
             options |= {"resume": found.states if found else (), "save": Saving(checkpoint.write, print)}
         results = train(configs, tensors, plan.spec.model, plan.spec.training, **options)
         return [record(result, rare_names) for result in results]
 
-    found = dict(zip(plan.arms, run(list(plan.arms.values()), 0), strict=True))
-    found[NULL] = run([plan.arms[next(iter(plan.arms))]], 1)[0]
+    configs = list(plan.arms.values())
+    done = [one for number, some in enumerate(parts) for one in run(configs[some], number)]
+    found = dict(zip(plan.arms, done, strict=True))
+    found[NULL] = run(configs[:1], len(parts))[0]
     return found
 
 

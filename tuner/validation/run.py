@@ -15,6 +15,7 @@ from tuner import device as devices
 from tuner import own_code, provenance, study_file, view
 from tuner.errors import InputError, unknown
 from tuner.finish import finished, publish
+from tuner.population import ask, parse
 from tuner.study import Place, Study, exists, load_data, open_study
 from tuner.summary import summarise
 from tuner.tracking import NOTE, Tracker
@@ -45,6 +46,7 @@ def validate(
     until_decided: bool = False,
     dose_response: bool = True,
     device: str | None = None,
+    population: str | None = None,
     lang: str = "en",
     detach: bool = False,
     say: Callable[[str], None] = print,
@@ -56,7 +58,8 @@ def validate(
     baseline and candidate: a plan's or arm's name, `trial:N` of the study, or a config file; both or neither. The same
     call again resumes, or shows the result again.
     margin: differences below it do not matter in practice, in the primary metric's unit; by default the
-    recommendation's, 0.01. lang: of the report, en or zh. detach: start no workers but queue blocks for those that
+    recommendation's, 0.01. population: arms at once, or `auto`. lang: of the report, en
+    or zh. detach: start no workers but queue blocks for those that
     wait for work; until they are done, only how far it is comes back, with `state` waiting. say gets lines of progress,
     look the blocks.
 
@@ -66,6 +69,7 @@ def validate(
         raise InputError(unknown("language", lang, LANGUAGES))
     if detach and workers is not None:
         raise InputError("--detach starts no workers: leave --workers out, and run `tuner worker` where they should be")
+    parse(population)
     device = "cpu" if detach else devices.resolve(device)
     place.prepare()
     told = Path(claims) if claims else None
@@ -79,6 +83,7 @@ def validate(
     validation = create_or_resume(
         place, label, plan, fingerprint, lambda name: _register(place, name, plan, fingerprint)
     )
+    ask(validation.optuna, population, len(plan.arms))
     if detach:
         done, queued = leave_to_others(validation)
         if done < queued:

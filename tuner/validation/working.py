@@ -5,12 +5,16 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import torch
 from optuna.trial import Trial
 
+from trainer.calibrate import Choice
+from trainer.tensors import TensorData
 from tuner import lease, provenance
 from tuner.attempt import Reports
+from tuner.calibrate import choice
 from tuner.checkpoint import Checkpoint, folder, identity, tidy
 from tuner.errors import RunError
 from tuner.interrupt import Interrupted, signals
@@ -26,10 +30,18 @@ class Lost(Exception):
     """Another worker has taken the block over."""
 
 
-def work(validation: Validation, *, device: str, say: Callable[[str], None] = print, stay: bool = True) -> int:
+def work(
+    validation: Validation,
+    *,
+    device: str,
+    population: int | None = 1,
+    say: Callable[[str], None] = print,
+    stay: bool = True,
+) -> int:
     """Run blocks until all have ended; returns how many this worker finished.
 
-    stay: wait while other workers train, in case one of them stops.
+    population: arms trained together, None for as many as the validation says or as are fastest; stay: wait while other
+    workers train, in case one of them stops.
 
     A block that crashes goes back into the queue, a few times. Raises RunError where one has had its attempts, or where
     several in a row crash here, and Interrupted, with the block handed back, on SIGINT or SIGTERM.
@@ -39,7 +51,7 @@ def work(validation: Validation, *, device: str, say: Callable[[str], None] = pr
     done, failed = 0, 0
     provenance.check(validation.optuna.user_attrs.get("versions", {}), f"validation {validation.name}", say)
     with signals(), Keeper(validation.optuna) as keeper:
-        worker = Worker(validation, device, say, keeper)
+        worker = Worker(validation, device, say, keeper, population)
         while trials := keeper.next(worker.claim, say, stay=stay):
             ended = worker.run(trials[0])
             done += ended is True
@@ -53,7 +65,14 @@ def work(validation: Validation, *, device: str, say: Callable[[str], None] = pr
 class Worker:
     """What one worker process needs to run blocks."""
 
-    def __init__(self, validation: Validation, device: str, say: Callable[[str], None], keeper: Keeper) -> None:
+    def __init__(
+        self,
+        validation: Validation,
+        device: str,
+        say: Callable[[str], None],
+        keeper: Keeper,
+        population: int | None = None,
+    ) -> None:
         self.validation, self.device, self.say, self.keeper = validation, device, say, keeper
         self.study = validation.optuna
         self.checkpoints = folder(validation.place.state, validation.name)
@@ -63,6 +82,7 @@ class Worker:
             "data": self.study.user_attrs.get("data_fingerprint"),
             "versions": [provenance.versions()[name] for name in ("tuner", "torch")],
         }
+        self.population = population
         self.last_failure = ""
 
     def claim(self) -> list[Trial]:
@@ -74,6 +94,13 @@ class Worker:
             queue.fail(self.study, trial, why)
             self.say(f"block {trial.user_attrs['block']} failed: {why}")
         return []
+
+    def choose(self, data: TensorData) -> Choice:
+        """How many arms to train at once."""
+        plan, state = self.validation.plan, self.validation.place.state
+        return choice(
+            self.study, state, plan.spec, data, self.device, self.say, given=self.population, most=len(plan.arms)
+        )
 
     def unfinished(self) -> list[str]:
         """Numbers of the blocks whose checkpoints may still be needed."""
@@ -97,7 +124,8 @@ class Worker:
 
         try:
             # What a script writes lies in a folder of its own.
-            more = {"folder": self.scripts / f"block-{block}"} if self.validation.plan.spec.command else {}
+            more: dict[str, Any] = {"choose": self.choose}
+            more |= {"folder": self.scripts / f"block-{block}"} if self.validation.plan.spec.command else {}
             record = blocks.run_block(self.validation.plan, block, self.device, tell, part, **more)
             if not self.keeper.holds(trial):
                 raise Lost

@@ -42,7 +42,7 @@ def play(monkeypatch):
     def install(act=lambda block: None):
         begun = []
 
-        def run_block(plan, block, device, tell=lambda step, share: None, part=None):
+        def run_block(plan, block, device, tell=lambda step, share: None, part=None, choose=None):
             begun.append(block)
             act(block)
             return {

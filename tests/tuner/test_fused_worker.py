@@ -1,0 +1,75 @@
+"""A worker whose trials share one model: places are taken by the next trial, and nothing else changes."""
+
+import pytest
+from optuna.trial import TrialState
+
+from trainer.population import Population
+from tuner import worker
+from tuner.interrupt import STOP, Interrupted
+from tuner.study import open_study
+
+SEARCH = {"trials": 9, "startup_trials": 4, "min_peers": 2, "reduction": 2.0}
+
+
+def work(study, population=3):
+    said = []
+    return worker.work(study, device="cpu", population=population, say=said.append), said
+
+
+def outcome(study):
+    """Knobs, state and values of each trial."""
+    return [(t.params, t.state, t.intermediate_values) for t in open_study(study.place, "tiny").optuna.get_trials()]
+
+
+def test_the_place_of_a_trial_that_ends_goes_to_the_next(make_study, monkeypatch):
+    study = make_study(plans={}, search=SEARCH | {"trials": 12}, training={"epochs": 8})
+    sizes, run_epoch = [], Population.run_epoch
+
+    def counted(population, between):
+        sizes.append((len(population.members), len({population.epochs[i] for i in population.alive})))
+        return run_epoch(population, between)
+
+    monkeypatch.setattr(Population, "run_epoch", counted)
+    count, _ = work(study)
+    trials = open_study(study.place, "tiny").optuna.get_trials()
+    assert count == 12 and all(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in trials)
+    assert any(t.state == TrialState.PRUNED for t in trials)
+    asked = sum(len(t.intermediate_values) for t in trials)
+    assert sum(size for size, _ in sizes) == asked
+    # Full until the queue is empty, with members at different epochs.
+    assert all(size == 3 for size, _ in sizes[: asked // 3 - 8]) and max(epochs for _, epochs in sizes) > 1
+    assert all(set(t.intermediate_values) == set(range(1, t.user_attrs["result"]["epochs"] + 1)) for t in trials)
+
+
+def test_the_same_seed_gives_the_same_study_however_often_it_is_interrupted(make_study, monkeypatch):
+    straight = make_study(state="straight", search=SEARCH)
+    work(straight)
+    again = make_study(state="again", search=SEARCH)
+    run_epoch, count = Population.run_epoch, 0
+
+    def interrupting(population, between):
+        nonlocal count
+        reports = run_epoch(population, between)
+        count += 1
+        if count % 4 == 0:
+            STOP.set()
+        return reports
+
+    monkeypatch.setattr(Population, "run_epoch", interrupting)
+    for _ in range(20):
+        try:
+            work(again)
+            break
+        except Interrupted:
+            STOP.clear()
+    STOP.clear()
+    assert count > 8
+    assert outcome(again) == outcome(straight)
+
+
+@pytest.mark.parametrize("population", [1, 4])
+def test_what_is_trained_together_is_told(make_study, population):
+    study = make_study(search={"trials": 2}, training={"epochs": 1})
+    work(study, population)
+    told = study.tracker().client.get_run(study.optuna.get_trials()[0].user_attrs["run_id"]).data.tags["population"]
+    assert told == ("1 at a time" if population == 1 else "4 at a time, as one model")
