@@ -52,21 +52,6 @@ def outliers(path):
     np.savez(path, view_a=np.hstack([signal[:, :3], noise]), view_b=signal[:, 3:], y=y, split=split)
 
 
-def rare_classes(path):
-    """Nine rows in ten of one class, around which three rare ones lie, and few epochs to learn these in.
-
-    Cross-entropy is kept busy by the many that are right already; the focal loss turns to the rare ones.
-    """
-    rng = np.random.default_rng(7)
-    share = np.array([0.88, 0.04, 0.04, 0.04])
-    parts = [800, 200, 1200]
-    y = np.concatenate([rng.permutation(np.repeat(np.arange(4), np.round(share * n).astype(int))) for n in parts])
-    centres = 1.2 * rng.normal(size=(4, 10))
-    centres[0] = 0
-    x = centres[y] + rng.normal(size=(len(y), 10))
-    np.savez(path, view_a=x[:, :5], view_b=x[:, 5:], y=y, split=np.repeat([0, 1, 2], parts))
-
-
 def _classes(classes, *rows):
     """Labels in turn, and the split into so many rows of train, validation and test."""
     return np.arange(sum(rows)) % classes, np.repeat([0, 1, 2], rows)
