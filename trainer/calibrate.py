@@ -59,7 +59,9 @@ def calibrate(data: TensorData, model: ModelConfig, training: TrainingConfig, *,
     for i in range(STEPS + 1):
         for population, its in zip(populations, times, strict=True):
             if len(its) <= 3 or sum(its) <= SECONDS:
-                its.append(_time(partial(population.step, batches[i % len(batches)]), clock))
+                # Every member on the same batch, whatever its place.
+                batch = dict.fromkeys(population.alive, batches[i % len(batches)][0])
+                its.append(_time(partial(population.step, batch), clock))
     # The first step warms up.
     epochs = [
         median(its[1:]) * len(batches) + _scoring(population, clock)

@@ -38,8 +38,8 @@ class Population:
     """Members with shared data, architecture, seed and batch order.
 
     configs: one a member; seed: of initial weights, batch order and dropout, the same for all members
-    (common random numbers); noise: another number gives another batch order and other dropout masks, with the same
-    initial weights; fused: as one batched model, which only the built-in model can be.
+    (common random numbers); noise, for all or one a member: another number gives another batch order and other dropout
+    masks, with the same initial weights; fused: as one batched model, which only the built-in model can be.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Population:
         training: TrainingConfig,
         *,
         seed: int,
-        noise: int = 0,
+        noise: int | Sequence[int] = 0,
         objective: Objective | None = None,
         fused: bool = False,
     ) -> None:
@@ -58,16 +58,17 @@ class Population:
         self.objective = objective or Objective()
         self.batch_size = training.batch_size or default_batch_size(data.n_rows(TRAIN))
         self.steps_per_epoch = len(epoch_batches(data, self.batch_size, 0, 0))
-        self.seeds = dict.fromkeys(range(len(configs)), (seed, noise))
+        noises = [noise] * len(configs) if isinstance(noise, int) else list(noise)
+        self.seeds = {i: (seed, its) for i, its in enumerate(noises)}
         self.epochs = dict.fromkeys(self.seeds, 0)
         """epochs that each member has trained"""
         self.members: OneByOne | Stack
         if fused:
             its = dict(enumerate(map(_built_in, configs)))
             assert isinstance(model, ModelConfig)
-            self.members = Stack(its, data, model, training, seed, self.steps_per_epoch, noise)
+            self.members = Stack(its, data, model, training, seed, self.steps_per_epoch, noises)
         else:
-            self.members = OneByOne((i, self._member(config, seed, noise)) for i, config in enumerate(configs))
+            self.members = OneByOne((i, self._member(config, *self.seeds[i])) for i, config in enumerate(configs))
         self.best = {i: Best() for i in self.members}
         self.norms: dict[int, list[np.ndarray]] = {i: [] for i in self.members}
         self._split_rows: dict[int, list[Batch]] = {}

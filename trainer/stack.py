@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -79,7 +79,7 @@ class Stack:
         training: TrainingConfig,
         seed: int,
         steps_per_epoch: int,
-        noise: int = 0,
+        noises: Sequence[int],
     ) -> None:
         self.data, self.model, self.training, self.steps_per_epoch = data, model, training, steps_per_epoch
         self.model_of_one = initial_model(data, model, seed)
@@ -90,7 +90,7 @@ class Stack:
         self.log = StackLog()
         self.configs: dict[int, LossConfig] = {}
         self.seeds: dict[int, tuple[int, int]] = {}
-        self.join({i: (config, seed, noise, None) for i, config in configs.items()})
+        self.join({i: (config, seed, noise, None) for (i, config), noise in zip(configs.items(), noises, strict=True)})
 
     def join(self, new: Mapping[int, tuple[LossConfig, int, int, Mapping[str, Any] | None]]) -> None:
         """Take members in between two epochs: config, seed, noise, and a `state_dict` of theirs to go on from, if any.

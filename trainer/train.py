@@ -85,7 +85,7 @@ def train(
     training: TrainingConfig,
     *,
     seed: int,
-    noise: int = 0,
+    noise: int | Sequence[int] = 0,
     objective: Objective | None = None,
     fused: bool = False,
     report: Receiver = lambda reports: (),

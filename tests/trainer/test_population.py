@@ -201,6 +201,14 @@ def test_members_start_from_the_same_weights(tensors, small, short, fused):
     assert not torch.equal(states[0]["classify_out.weight"], other["classify_out.weight"])
 
 
+def test_members_with_noise_of_their_own_train_as_they_do_apart(run):
+    together = run(MIXED[:3], noise=[0, 1, 0])
+    apart = [run([config], noise=noise)[0] for config, noise in zip(MIXED, (0, 1, 0), strict=False)]
+    for a, b in zip(together, apart, strict=True):
+        assert_same(a, b)
+    assert curves(together[1])["val/mse"] != curves(run(MIXED[1:2])[0])["val/mse"]
+
+
 def test_each_epoch_has_its_own_order(tensors, small, short, fused):
     population = Population(MIXED[:1], tensors(), small, short, seed=3, fused=fused)
     orders = []

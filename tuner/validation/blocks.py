@@ -16,7 +16,6 @@ from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
-from trainer.knobs import Config
 from tuner import names, provenance, storage
 from tuner.errors import InputError, RunError
 from tuner.study import Place, load_data
@@ -146,30 +145,34 @@ def run_block(
     epochs = plan.spec.training.epochs
 
     chosen = choose(tensors) if choose else Choice()
-    parts = groups(len(plan.arms), chosen)
+    # The null arm: the baseline again, with another dropout and batch order. It shares a stack where it can.
+    every = [*((config, 0) for config in plan.arms.values()), (next(iter(plan.arms.values())), 1)]
+    if chosen.fused and tensors.mixes:
+        parts = groups(len(every), chosen)
+    else:
+        parts = [*groups(len(plan.arms), chosen), slice(len(plan.arms), None)]
 
-    def run(configs: list[Config], number: int) -> list[dict[str, Any]]:
-        noise = int(number == len(parts))
+    def run(number: int) -> list[dict[str, Any]]:
+        configs, noises = zip(*every[parts[number]], strict=True)
+        null = set(noises) == {1}
 
         def report(reports: list[Any]) -> tuple[()]:
             step = reports[0].epoch + number * epochs
-            tell(step, step / ((len(parts) + 1) * epochs))
+            tell(step, step / (len(parts) * epochs))
             return ()
 
+        noise = list(noises) if len(set(noises)) > 1 else noises[0]
         options: dict[str, Any] = {"seed": seed, "noise": noise, "report": report, "between": leave_before_long}
         options["fused"] = chosen.fused and len(configs) > 1
         if part is not None:
-            checkpoint = part("null" if noise else f"arms-{number}" if number else "arms")
+            checkpoint = part("null" if null else f"arms-{number}" if number else "arms")
             found = checkpoint.read()
             options |= {"resume": found.states if found else (), "save": Saving(checkpoint.write, print)}
         results = train(configs, tensors, plan.spec.model, plan.spec.training, **options)
         return [record(result, rare_names) for result in results]
 
-    configs = list(plan.arms.values())
-    done = [one for number, some in enumerate(parts) for one in run(configs[some], number)]
-    found = dict(zip(plan.arms, done, strict=True))
-    found[NULL] = run(configs[:1], len(parts))[0]
-    return found
+    done = [one for number in range(len(parts)) for one in run(number)]
+    return dict(zip([*plan.arms, NULL], done, strict=True))
 
 
 def _run_script(plan: Plan, device: str, seed: int, tell: Callable[[int, float], None], folder: Path) -> dict[str, Any]:
