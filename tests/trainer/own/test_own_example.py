@@ -17,7 +17,7 @@ def test_misa_learns_and_its_weights_matter():
     words = vocabulary(WEIGHTS)
     configs = [words.config(WEIGHTS), words.config(dict.fromkeys(WEIGHTS, 0.0))]
     data = to_tensors(load("htad", seed=0), model)
-    own, without = train(configs, data, model, TrainingConfig(epochs=3), seed=0)
+    own, without = train(configs, data, model, TrainingConfig(epochs=6), seed=0)
     for term in ("similarity", "difference", "reconstruction"):
         assert own.curves[f"loss/{term}"][-1] < without.curves[f"loss/{term}"][-1]
     assert own.curves["val/weighted_f1"][-1] > 0.5
