@@ -221,8 +221,11 @@ def drive(title: str, url: str, behind: str, load: Load, proxy_pid: int | None =
     return sound and states == {"COMPLETE": load.trials}
 
 
-def local(trials: int, epochs: int) -> float:
-    """Print what 1 and 2 local workers train a second on real data; returns the ratio."""
+def local(trials: int, epochs: int, population: str) -> float:
+    """Print what 1 and 2 local workers train a second on real data; returns the ratio.
+
+    population: trials that a worker trains together, as `tuner start --population` takes it.
+    """
     from rich.console import Console
 
     from tuner import start, storage, study_file, yaml
@@ -239,12 +242,21 @@ def local(trials: int, epochs: int) -> float:
         for repeat in range(2):
             for workers in (1, 2) if repeat % 2 == 0 else (2, 1):
                 place = Place.at(Path(folder) / f"{workers}-{repeat}")
-                start.run(place, str(file), workers=workers, device="cpu", console=Console(), quiet=True)
+                start.run(
+                    place,
+                    str(file),
+                    workers=workers,
+                    device="cpu",
+                    population=population,
+                    console=Console(),
+                    quiet=True,
+                )
                 there = storage.trials(open_study(place, "scale").optuna)
                 first = min(t.datetime_start for t in there if t.datetime_start)
                 last = max(t.datetime_complete for t in there if t.datetime_complete)
                 pace[workers].append(trials * epochs / (last - first).total_seconds())
-    print(f"\nlocal workers, {trials} trials of {epochs} epochs of quickstart, {os.cpu_count()} cores")
+    settings = f"{trials} trials of {epochs} epochs of quickstart, population {population}, {os.cpu_count()} cores"
+    print(f"\nlocal workers, {settings}")
     for workers, found in pace.items():
         print(f"{workers} worker(s): {' and '.join(f'{x:.1f}' for x in found)} epochs/s")
     ratio = sum(pace[2]) / sum(pace[1])
@@ -261,6 +273,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--epoch", type=float, default=4.0, help="seconds of an epoch")
     parser.add_argument("--local-trials", type=int, default=8)
+    parser.add_argument("--population", default="1", help="trials that a local worker trains together")
     given = parser.parse_args()
     parts = given.parts or ["postgres", "proxy", "local"]
     if unknown := set(parts) - {"postgres", "proxy", "local"}:
@@ -278,7 +291,7 @@ def main() -> None:
                 load = Load(given.many, given.many, given.epochs, 5 * given.epoch)
                 sound &= drive("gRPC proxy", address, url, load, pid)
     if "local" in parts:
-        local(given.local_trials, 10)
+        local(given.local_trials, 10, given.population)
     if not sound:
         sys.exit(1)
 
