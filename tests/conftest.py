@@ -189,7 +189,3 @@ def dump(tmp_path):
         return str(tmp_path / name)
 
     return write
-
-
-# Its kernel died on an overloaded machine; not run until seen to pass on a quiet one.
-collect_ignore = ["tuner/api/test_notebook.py"]

@@ -1,6 +1,7 @@
 """A real Ray cluster of two nodes on this machine: tasks do the work, a node is killed, Ctrl-C hands trials back."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -95,7 +96,8 @@ def test_a_killed_node_costs_nothing_and_ctrl_c_hands_back(cluster, shared, queu
             study.optuna._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
         assert process.wait(180) == 0, output()
         assert "the cluster has room for 2 of 3 workers now" in output()
-        assert "the study has ended; 1 of 3 workers saw it" in output()
+        # The two others come too if they find a free place soon enough.
+        assert re.search("the study has ended; [123] of 3 workers saw it", output())
     trials = storage.trials(open_study(shared, "tiny").optuna)
     assert len(trials) == 40 and all(t.state.is_finished() for t in trials)
     assert trials[lost].state.name in ("COMPLETE", "PRUNED")
