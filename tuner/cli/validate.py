@@ -28,7 +28,7 @@ def validate(
     study: Annotated[
         str | None, typer.Argument(help="A search whose best config is an arm too, or a study file.")
     ] = None,
-    baseline: Annotated[str | None, typer.Option(help="A plan, trial:N of STUDY, or a config file.")] = None,
+    baseline: Annotated[str | None, typer.Option(help="A plan, best or trial:N of STUDY, or a config file.")] = None,
     candidate: Annotated[str | None, typer.Option(help="What is compared with the baseline, likewise.")] = None,
     seeds: Annotated[int | None, typer.Option(min=2, help="Paired seeds; default 10.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of a training run.")] = None,

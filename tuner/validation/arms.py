@@ -51,6 +51,8 @@ def make_plan(
     named = told.configs()
     designs: dict[str, Any] = {}
     if baseline is not None and candidate is not None:
+        if best is not None:
+            named |= {"best": config_of(spec, best)}
         first, second = (_config(place, study, name, named, spec) for name in (baseline, candidate))
         if first == second:
             raise InputError(f"--baseline {baseline} and --candidate {candidate} are the same configuration")
@@ -135,9 +137,11 @@ def _labels(baseline: str, candidate: str) -> tuple[str, str]:
 
 
 def _config(place: Place, study: str | None, name: str, named: dict[str, Config], spec: Spec) -> Config:
-    """An arm by name, trial:N or file."""
+    """An arm by name, trial:N or file; `best` is the best trial of a search."""
     if _canonical(name) in named:
         return named[_canonical(name)]
+    if name == "best":
+        raise InputError("best needs the search that it is of: tuner validate STUDY ... best")
     if name.startswith("trial:"):
         if study is None:
             raise InputError(f"{name} needs the study that it is of: tuner validate STUDY ... {name}")
@@ -149,4 +153,4 @@ def _config(place: Place, study: str | None, name: str, named: dict[str, Config]
         return config_of(opened.spec, found[number])
     if name.endswith((".yaml", ".yml", ".json")) or "/" in name:
         return recommendation.config_file(Path(name), spec.vocabulary)
-    raise InputError(f"{unknown('plan', name, [*named, 'original'])} (or trial:N, or a config file)")
+    raise InputError(f"{unknown('plan', name, [*named, 'original'])} (or best or trial:N of a study, or a config file)")

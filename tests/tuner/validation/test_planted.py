@@ -24,8 +24,10 @@ TRUTHS = {
         },
         {},
     ),
+    planted.rare: ({WEIGHT: 0.05}, {"focal": {WEIGHT: 0.05, "focal_gamma": 2.0}}, {"learning_rate": 3e-3}),
 }
 """Data to baseline, arms and what differs in the training."""
+PRIMARY = {planted.rare: "minority_performance"}
 
 
 def make_plan(data, folder, seed=0):
@@ -40,7 +42,7 @@ def make_plan(data, folder, seed=0):
         "knobs": {WEIGHT: {"low": 0.01, "high": 0.1}},
     }
     configs = Recommendation.model_validate({"baseline": baseline, "arms": arms}).configs()
-    return Plan(Spec.model_validate(spec), configs, "final_performance", 0.01, [], SEEDS)
+    return Plan(Spec.model_validate(spec), configs, PRIMARY.get(data, "final_performance"), 0.01, [], SEEDS)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +81,11 @@ def test_smooth_l1_helps_where_there_are_outliers_and_not_by_its_scale_alone(fou
     both = found(planted.outliers)
     assert both["smooth_l1"]["verdict"] == "better", both["smooth_l1"]
     assert both["smooth_l1_matched"]["verdict"] == "better", both["smooth_l1_matched"]
+
+
+def test_the_focal_loss_helps_rare_classes_where_training_ends_early(found):
+    c = found(planted.rare)["focal"]
+    assert c["verdict"] == "better", c
 
 
 @pytest.mark.parametrize("data", TRUTHS)

@@ -341,6 +341,8 @@ def test_trials_and_exported_files_are_arms(play, searched, tmp_path):
     assert comparison(by_number, f"trial:{best.number}")["baseline"] == "baseline"
     arms = by_number["arms"][f"trial:{best.number}"], by_file["arms"]["exported"]
     assert arms[0]["params"] == arms[1]["params"] == best.user_attrs["config"]
+    by_name = validate(searched.place, "tiny", baseline="original", candidate="best", **common)
+    assert by_name["arms"]["best"]["params"] == arms[0]["params"]
     with pytest.raises(InputError, match="same configuration"):
         validate(searched.place, "tiny", baseline=f"trial:{best.number}", candidate=str(file), **common)
     with pytest.raises(InputError, match="no trial '99'"):
@@ -369,6 +371,7 @@ def test_arms_keep_their_names_whichever_way_round(play, place, tiny, tmp_path):
         ({"candidate": "baseline"}, "same configuration"),
         ({"candidate": "basik"}, r"plan 'basik'.*basic"),
         ({"candidate": "trial:0"}, "study"),
+        ({"candidate": "best"}, "best needs the search that it is of"),
         ({"candidate": "nowhere.yaml"}, "nowhere.yaml does not exist"),
         ({"candidate": None}, "go together"),
         ({"baseline": None}, "go together"),
