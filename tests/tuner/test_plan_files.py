@@ -3,11 +3,13 @@
 import pytest
 
 from trainer.config import LossConfig
-from tuner import storage, worker
+from tuner import storage, study_file, worker
 from tuner.errors import InputError
+from tuner.export import export
 from tuner.start import make_or_resume
-from tuner.study import Place, open_study
-from tuner.summary import config_of
+from tuner.study import Place, create_study, open_study
+from tuner.summary import best_trial, config_of
+from tuner.validation.arms import make_plan
 
 MINE = "encoder_loss_weight: 0.07\ncontrastive_weight: 0.1\nprovenance: {study: other, trial: 3}\n"
 MINE_IS = LossConfig(encoder_loss_weight=0.07, contrastive_weight=0.1)
@@ -119,3 +121,75 @@ def test_from_export_to_a_trial_of_another_study(finished_study, cli, tmp_path):
     study = open_study(Place.at(state), "tiny")
     found = {t.user_attrs["plan"]: config_of(study.spec, t) for t in storage.trials(study.optuna)}
     assert found["plan_best"].knobs() == finished_study.summary["best"]["params"]
+
+
+OWN = {
+    "model": """\
+import torch
+
+class Mine(torch.nn.Module):
+    def __init__(self, views, classes):
+        super().__init__()
+        self.linear = torch.nn.Linear(sum(views.values()), classes)
+
+    def forward(self, batch):
+        return self.linear(batch.x), {"favour": (self.linear.bias[0] - 9).square()}
+""",
+    "script": "import sys\nprint('f1', float(sys.argv[2]) / 2)\n",
+}
+STUDIES = {
+    "model": """\
+model: own.py:Mine
+data: {path: tiny.npz}
+training: {epochs: 2, batch_size: 16, learning_rate: 0.1}
+objective: val/cross_entropy
+search: {trials: 2, replicates: 0}
+knobs:
+  favour_weight: {low: 0.001, high: 10.0, log: true}
+  weighting: {choices: [fixed, warmup]}
+  warmup_epochs: {low: 1, high: 5}
+baseline: {favour_weight: 10.0}
+""",
+    "script": """\
+command: "{python} -I -S own.py --seed={seed} {size_weight} {loss:--delta {delta} if huber} {layers}"
+script: {metrics: {f1: 'f1 (.+)'}}
+objective: f1
+direction: maximize
+training: {epochs: 1}
+search: {trials: 2, replicates: 0}
+knobs:
+  size_weight: {low: 0.001, high: 10.0, log: true}
+  loss: {choices: [mse, huber]}
+  delta: {low: 0.1, high: 2.0, when: {loss: huber}}
+  layers: {low: 1, high: 3, kind: int}
+baseline: {size_weight: 0.1, loss: mse, layers: 2}
+""",
+}
+FOUND = {
+    "model": "plans: {found: {favour_weight: 0.002, weighting: warmup, warmup_epochs: 3}}\n",
+    "script": "plans: {found: {size_weight: 0.2, loss: huber, delta: 0.123456789, layers: 3}}\n",
+}
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+@pytest.mark.parametrize("kind", OWN)
+def test_what_a_study_of_ones_own_exports_is_a_plan_and_an_arm(make_place, tiny, tmp_path, kind, form):
+    """The best of one study, with a knob that is there only beside a choice, comes back as the same configuration."""
+    (tmp_path / "own.py").write_text(OWN[kind])
+    (tmp_path / "tiny.npz").symlink_to(tiny.parent / "tiny.npz")
+    (tmp_path / "own.yaml").write_text(STUDIES[kind] + FOUND[kind])
+    (tmp_path / "later.yaml").write_text(STUDIES[kind] + "plans: {}\n")
+    study = create_study(make_place(), "own", study_file.load(str(tmp_path / "own.yaml")))
+    run(study)
+    best = config_of(study.spec, best_trial(study))
+    assert best == study.spec.named()["found"] != study.spec.named()["baseline"]
+    file = tmp_path / f"taken.{form}"
+    file.write_text(export(study, form))
+
+    later = make_or_resume(study.place, str(tmp_path / "later.yaml"), None, plans=[str(file)])
+    assert queue(later) == ["baseline", "taken"]
+    assert run(later)["taken"] == best
+    plan = make_plan(
+        study.place, None, str(tmp_path / "later.yaml"), "baseline", str(file), None, None, None, False, False
+    )
+    assert plan.arms["taken"] == best
