@@ -12,6 +12,7 @@ from rich.text import Text
 
 from tuner import storage
 from tuner.region import Region
+from tuner.spec import Spec
 from tuner.study import Study
 from tuner.summary import best_of, epochs_run, label, reason, title
 
@@ -131,7 +132,7 @@ def panel(study: Study, trials: Sequence[FrozenTrial], pace: tuple[int, float], 
         lines.append(Text.assemble(("best ", "dim"), (f"{best.value:.4f} ", "bold green"), _title(best)))
     running = [t for t in trials if t.state == TrialState.RUNNING]
     room = max(height - 4, 1)
-    lines += [_running(t, study.spec.training.epochs, 20 if width < NARROW else 40) for t in running[:room]]
+    lines += [_running(t, study.spec, 20 if width < NARROW else 40) for t in running[:room]]
     if len(running) > room:
         lines.append(Text(f"and {len(running) - room} more trials", style="dim"))
     return lines
@@ -146,16 +147,19 @@ def bar(name: str, share: float, words: str, width: int) -> Text:
     )
 
 
-def _running(trial: FrozenTrial, budget: int, cells: int) -> Text:
+def _running(trial: FrozenTrial, spec: Spec, cells: int) -> Text:
     """One running trial: value, epoch, curve, name; the name gives way on a narrow terminal."""
     values = [v for _, v in sorted(trial.intermediate_values.items())]
     now = f"{values[-1]:.4f}" if values else ""
-    epoch = max(trial.intermediate_values, default=0)
+    epoch, budget = max(trial.intermediate_values, default=0), spec.training.epochs
     text = Text(f"{now:<6} {epoch:>3}/{budget} ")
     text.append(f"{sparkline(values, cells):<{cells}} ", style="cyan")
-    text.append(_title(trial))
     if epoch == budget and trial.user_attrs.get("plan") == "baseline":
-        text.append(", now under other seeds", style="dim")
+        # Minutes in which no curve grows: what goes on matters more than the knobs.
+        more = min(len(trial.user_attrs.get("replicates", [])) + 1, spec.search.replicates)
+        text.append(f"#{trial.number} (baseline), other seeds: {more} of {spec.search.replicates}")
+    else:
+        text.append(_title(trial))
     return text
 
 

@@ -50,6 +50,9 @@ def start(
     quiet: Quiet = False,
 ) -> None:
     """Run a study to its end with live progress; run again, it resumes."""
+    if out.is_terminal and not quiet:
+        # Right after the installation, Python compiles the libraries: most of a minute in which nothing else is said.
+        out.print("[dim]preparing (the first start takes longest)[/dim]")
     from tuner.start import run
     from tuner.study import open_study
 

@@ -81,7 +81,7 @@ def start(name: str | None, place: Place, count: int, device: str) -> list[Proce
     command = ["worker", *([name] if name else []), "--state", str(place.state), "--device", device]
     context = _forkserver()
     started = []
-    with _environment(ONE_THREAD if device == "cpu" else {}):
+    with _environment(ONE_THREAD if device == "cpu" else {}), _deaf():
         forkserver.ensure_running()
     for i in range(count):
         # By environment, not by flag: a URL may hold a password, and flags are visible to everyone.
@@ -106,7 +106,7 @@ def call(function: Callable[..., Any], *args: Any) -> Any:
     """
     theirs, ours = multiprocessing.Pipe(duplex=False)[::-1]
     process = _forkserver().Process(target=_call, args=(theirs, function, args))
-    with _no_main_module():
+    with _no_main_module(), _deaf():
         process.start()
     theirs.close()
     try:
@@ -164,6 +164,23 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
                 os.environ.pop(name)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """A fork server that is started in this block ignores Ctrl-C from its first moment.
+
+    The terminal sends it to every process; multiprocessing's own handling comes after the preloading, which takes
+    seconds and would end in a traceback.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python takes no handlers here
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -55,7 +55,10 @@ def make_plan(
             named |= {"best": config_of(spec, best)}
         first, second = (_config(place, study, name, named, spec) for name in (baseline, candidate))
         if first == second:
-            raise InputError(f"--baseline {baseline} and --candidate {candidate} are the same configuration")
+            same = f"--baseline {baseline} and --candidate {candidate} are the same configuration"
+            if best is not None and "best" in (baseline, candidate):
+                same += f": the best of {study} is trial #{best.number}, so no run could tell them apart"
+            raise InputError(same)
         arms = dict(zip(_labels(baseline, candidate), (first, second), strict=True))
         stated = [
             c for c in told.claims if c.candidate == candidate and c.baseline == "baseline" == _canonical(baseline)

@@ -47,3 +47,19 @@ def test_sigterm_hands_the_trials_back(make_place, queued, cli_environment):
         process.wait()
     assert {t.state.name for t in storage.trials(study.optuna)} == {"WAITING"}
     assert not any("crashes" in t.user_attrs for t in storage.trials(study.optuna)), "asked, not killed"
+
+
+def test_the_fork_server_ignores_ctrl_c_from_its_first_moment(tmp_path):
+    """While it loads libraries it would print a traceback; what it was started by still hears."""
+    code = (
+        "import os, signal\n"
+        "from multiprocessing import forkserver\n"
+        "from tuner.launch import local\n"
+        "with local._deaf():\n"
+        "    forkserver.ensure_running()\n"
+        "os.kill(forkserver._forkserver._forkserver_pid, signal.SIGINT)\n"
+        "local.call(os.getpid)\n"
+        "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=240)
+    assert (done.returncode, done.stderr) == (0, "")

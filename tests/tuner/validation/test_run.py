@@ -345,6 +345,8 @@ def test_trials_and_exported_files_are_arms(play, searched, tmp_path):
     assert by_name["arms"]["best"]["params"] == arms[0]["params"]
     with pytest.raises(InputError, match="same configuration"):
         validate(searched.place, "tiny", baseline=f"trial:{best.number}", candidate=str(file), **common)
+    with pytest.raises(InputError, match=f"same configuration: the best of tiny is trial #{best.number}"):
+        validate(searched.place, "tiny", baseline=f"trial:{best.number}", candidate="best", **common)
     with pytest.raises(InputError, match="no trial '99'"):
         validate(searched.place, "tiny", baseline="baseline", candidate="trial:99", **common)
 
