@@ -9,7 +9,7 @@ start: install
 	$(BIN)/python -m tuner start
 
 test: install-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 install: $(VENV)/.installed
 

@@ -24,6 +24,7 @@ from tuner.validation.blocks import Validation, create_or_resume, records
 from tuner.validation.plan import Plan
 from tuner.validation.recommendation import NULL
 from tuner.validation.report import LANGUAGES, reason, report, sentence
+from tuner.validation.report.numbers import percent, percent_interval
 from tuner.validation.running import Look, count, leave_to_others, run, run_until_decided
 from tuner.validation.verdict import judge
 
@@ -171,8 +172,8 @@ def show(result: dict[str, Any], console: Console) -> None:
             *(Column(n, overflow="fold", no_wrap=n not in ("claim", "95% CI")) for n in head), box=None, pad_edge=False
         )
         for claim in result["claims"]:
-            ci = f"{claim['ci'][0]:+.1f} .. {claim['ci'][1]:+.1f}" if claim["ci"] else reason(claim, result["epochs"])
-            cells = ["" if claim[k] is None else f"{claim[k]:+.1f}" for k in ("naive", "measured")]
+            ci = reason(claim, result["epochs"]) if claim["why"] else percent_interval(claim["ci"])
+            cells = ["" if claim[k] is None else percent(claim[k]) for k in ("naive", "measured")]
             low, high = claim["claimed"]
             table.add_row(claim["id"], f"{low:g} .. {high:g}", *cells, ci, claim["verdict"])
         console.print()

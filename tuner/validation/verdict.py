@@ -202,7 +202,9 @@ def _measured(given: Mapping[str, Any], records: Records, context: measures.Cont
     p_for, p_against = statistics.claim_p(sign * change.percent, low, high, lambda gain: change.p_at(sign * gain))
     if not (math.isfinite(lo) and math.isfinite(hi)):
         return {"measured": sign * change.percent, "why": "unbounded"}
-    return {"measured": sign * change.percent, "ci": [lo, hi], "p_for": p_for, "p_against": p_against}
+    # Equal in every block: an interval of no width, which looks more certain than so few blocks can be.
+    why = "equal" if lo == change.percent == hi == 0 else None
+    return {"measured": sign * change.percent, "ci": [lo, hi], "p_for": p_for, "p_against": p_against, "why": why}
 
 
 def percent(

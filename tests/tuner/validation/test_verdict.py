@@ -294,6 +294,15 @@ def test_a_target_that_all_or_none_reach_shows_no_speed(reach, why):
     assert (found["verdict"], found["why"], found["measured"]) == ("not shown", why, None)
 
 
+def test_what_is_the_same_in_every_block_is_said_to_be_equal_and_refutes_nothing_by_a_width_of_zero():
+    records = scripted({"a": 0.0}, a={"reach": 4})
+    records["baseline"] = [run(0.7, reach=4) for _ in range(BLOCKS)]
+    given = [(f"s{i}", "a", "speed", 15, 20) for i in range(30)]
+    (found, *_) = judge(plan(["a"], given), records)["claims"]
+    assert (found["verdict"], found["why"], found["measured"]) == ("not shown", "equal", 0)
+    assert found["ci"] == [0, 0]
+
+
 def test_a_primary_metric_that_is_not_defined_is_said():
     with pytest.raises(InputError, match=r"stability_early is not defined for runs of 10 epochs \(.*choose another"):
         judge(plan(["a"], primary="stability_early"), scripted({"a": 0.0}))

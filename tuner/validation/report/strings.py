@@ -71,6 +71,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "why at once": "target reached at once",
         "why zero": "zero in the baseline",
         "why unbounded": "unbounded",
+        "why equal": "equal in every seed",
         # forest
         "h_forest": "Differences from the baseline",
         "candidate": "arm",
@@ -260,6 +261,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "why at once": "一轮即达到目标",
         "why zero": "基线为零",
         "why unbounded": "没有界限",
+        "why equal": "每个种子都相同",
         "h_forest": "与基线的差异",
         "candidate": "实验组",
         "difference": "差异",

@@ -18,7 +18,7 @@ def claims(s: Source) -> list[Block]:
         name = f"`{c['id']}`"
         if c["baseline"] != s.base:
             name += f" ({w('versus', candidate=c['candidate'], baseline=c['baseline'])})"
-        ci = percent_interval(c["ci"]) if c["ci"] else why(c, s.result["epochs"], w)
+        ci = why(c, s.result["epochs"], w) if c["why"] else percent_interval(c["ci"])
         figures_ = [percent(c["naive"]), percent(c["measured"]), ci, percent(c["null"])]
         rows.append([name, w.metric(c["metric"]), percents(c["claimed"]), *figures_, s.badge(claim_verdict(c))])
     blocks: list[Block] = [Heading(w("h_claims")), Table([w(k) for k in keys], rows, frozenset({0, 1, 7}))]
