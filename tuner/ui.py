@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
-from tuner import view
+from tuner import ui_app, view
 from tuner.errors import InputError, RunError
 from tuner.listen import HOST, check_port, is_local
 from tuner.masking import masked
@@ -73,6 +73,8 @@ def serve(
         if not is_local(host):
             command += ["--app-name", "basic-auth"]
             env |= _login(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tuner-ui-"))))
+        else:
+            command += ui_app.flags()
         arm = stack.enter_context(_interruptible())
         with log.open("wb") as output:
             server = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)

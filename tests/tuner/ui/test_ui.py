@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tuner import ui
+from tuner import ui, ui_app
 from tuner.errors import InputError, RunError
 from tuner.study import Place, open_study
 
@@ -190,6 +190,14 @@ def test_run_table_has_the_knobs_and_the_runs(browser, pages):
     wanted = ["state", "best/weighted_f1", "test/weighted_f1", "epochs", "encoder_loss_weight", "gate_reg_weight"]
     shown = browser.look(pages["runs"], *wanted, script=script).text
     assert [name for name in shown.split() if name in wanted] == wanted
+
+
+def test_nothing_opens_over_the_study_s_columns(browser, pages):
+    """MLflow opens its assistant on a first visit; its note that it has done so is there before the page begins."""
+    shown = "document.body.innerText + JSON.stringify({...localStorage})"
+    seen = browser.look(pages["runs"], "(baseline)", ui_app.NOTE, script=shown)
+    panel = re.search(r'"mlflow\.assistant\.panelOpen_v1":"?(\w+)', seen.text)
+    assert panel is None or panel.group(1) == "false", panel.group(0)
 
 
 def test_charts_are_grouped_and_single_numbers_folded(browser, pages):
