@@ -1,10 +1,11 @@
 """What Optuna, MLflow and process handling cost: a study's wall time against the bare trainings that it did.
 
-    python -m benchmarks.overhead [STUDY] [--trials N] [--rounds R]
+    python -m benchmarks.overhead [STUDY] [--data FILE] [--trials N] [--epochs N] [--population K|auto] [--rounds R]
 
 Each round runs a whole study (`tuner start`, all workers, storage, tracking) and then the very same trainings (same
 configs, seeds and epochs, replicates included) in as many bare processes, without Optuna and MLflow. Both start from
-nothing, so both pay for starting Python and importing torch. Plots, the logistic regression and the note at the end of
+nothing, so both pay for starting Python and importing torch. The study trains one trial at a time, as the bare processes
+do; `--population auto` lets it train several as one model, as it comes. Plots, the logistic regression and the note at the end of
 a study are reported apart.
 """
 
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.device import cores
+from tuner.spec import Spec
 
 SMALL = ("--trials", "4", "--rounds", "1")
 Task = tuple[dict[str, Any], int, int]
@@ -36,11 +38,11 @@ def cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def run_study(study: str, trials: int | None, state: Path) -> tuple[float, float]:
+def run_study(study: str, flags: list[str], state: Path) -> tuple[float, float]:
     """Seconds of the whole command, and of it until the last trial ended."""
     command = [sys.executable, "-m", "tuner", "start", study, "--state", str(state), "--quiet", "--device", "cpu"]
     began = time.time()
-    subprocess.run(command + (["--trials", str(trials)] if trials else []), check=True)
+    subprocess.run([*command, *flags], check=True)
     whole = time.time() - began
     from tuner.study import Place, open_study
 
@@ -48,7 +50,7 @@ def run_study(study: str, trials: int | None, state: Path) -> tuple[float, float
     return whole, max(e.timestamp() for e in ends if e) - began
 
 
-def tasks(study: str, state: Path) -> list[Task]:
+def tasks(study: str, state: Path) -> tuple[Spec, list[Task]]:
     """What the study trained, in its order."""
     from tuner.study import Place, open_study
 
@@ -60,14 +62,14 @@ def tasks(study: str, state: Path) -> list[Task]:
         if trial.user_attrs.get("plan") == "baseline":
             replicates = range(opened.spec.search.replicates)
             found += [(config, seed + 1_000_003 * (i + 1), opened.spec.training.epochs) for i in replicates]
-    return found
+    return opened.spec, found
 
 
-def train_bare(study: str, todo: list[Task], processes: int) -> float:
+def train_bare(study: str, spec: Spec, todo: list[Task], processes: int) -> float:
     """Seconds to train the tasks in bare processes, measured from outside."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "tasks.json"
-        file.write_text(json.dumps(todo))
+        file.write_text(json.dumps({"spec": spec_dict(spec), "tasks": todo}))
         command = [
             sys.executable,
             "-m",
@@ -84,9 +86,9 @@ def train_bare(study: str, todo: list[Task], processes: int) -> float:
         return time.time() - began
 
 
-def _bare(study: str, todo: list[Task], processes: int) -> None:
+def _bare(spec: dict[str, Any], todo: list[Task], processes: int) -> None:
     context = multiprocessing.get_context("spawn")
-    with context.Pool(processes, initializer=_prepare, initargs=(study,)) as pool:
+    with context.Pool(processes, initializer=_prepare, initargs=(spec,)) as pool:
         for _ in pool.imap_unordered(_train_one, todo, chunksize=1):
             pass
 
@@ -94,7 +96,7 @@ def _bare(study: str, todo: list[Task], processes: int) -> None:
 _SHARED: dict[str, Any] = {}
 
 
-def _prepare(study: str) -> None:
+def _prepare(raw: dict[str, Any]) -> None:
     import torch
 
     from trainer.tensors import to_tensors
@@ -102,7 +104,7 @@ def _prepare(study: str) -> None:
     from tuner.study import load_data
 
     torch.set_num_threads(1)
-    spec = study_file.load(study)
+    spec = study_file.parse(raw)
     _SHARED.update(spec=spec, data=to_tensors(load_data(spec), spec.model))
 
 
@@ -131,23 +133,31 @@ def main() -> None:
     """Print one row a round and the medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="?", default="quickstart")
+    parser.add_argument("--data")
     parser.add_argument("--trials", type=int)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--population", default="1", help="as `tuner start` takes it")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--processes", type=int, default=cores(), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.bare:
-        _bare(options.study, json.loads(options.bare.read_text()), options.processes)
+        given = json.loads(options.bare.read_text())
+        _bare(given["spec"], given["tasks"], options.processes)
         return
+    flags = ["--population", options.population]
+    for name in ("data", "trials", "epochs"):
+        if (value := getattr(options, name)) is not None:
+            flags += [f"--{name}", str(value)]
     print("round   bare s   study s   ratio   whole s | CPU: bare s   whole s   ratio")
     ratios = []
     for i in range(options.rounds):
         with tempfile.TemporaryDirectory() as folder:
             state = Path(folder)
             marks = [cpu_seconds()]
-            whole, until_last = run_study(options.study, options.trials, state)
+            whole, until_last = run_study(options.study, flags, state)
             marks.append(cpu_seconds())
-            bare = train_bare(options.study, tasks(options.study, state), options.processes)
+            bare = train_bare(options.study, *tasks(options.study, state), options.processes)
             marks.append(cpu_seconds())
         cpu_study, cpu_bare = marks[1] - marks[0], marks[2] - marks[1]
         ratios.append(until_last / bare)
