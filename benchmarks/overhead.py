@@ -4,9 +4,9 @@
 
 Each round runs a whole study (`tuner start`, all workers, storage, tracking) and then the very same trainings (same
 configs, seeds and epochs, replicates included) in as many bare processes, without Optuna and MLflow. Both start from
-nothing, so both pay for starting Python and importing torch. The study trains one trial at a time, as the bare processes
-do; `--population auto` lets it train several as one model, as it comes. Plots, the logistic regression and the note at the end of
-a study are reported apart.
+nothing, so both pay for starting Python and importing torch. The study trains one trial at a time, as the bare
+processes do; `--population auto` lets it train several as one model, as it comes. Plots, the logistic regression and
+the note at the end of a study are reported apart.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ def train_bare(study: str, spec: Spec, todo: list[Task], processes: int) -> floa
     """Seconds to train the tasks in bare processes, measured from outside."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "tasks.json"
+        from tuner.study import spec_dict
+
         file.write_text(json.dumps({"spec": spec_dict(spec), "tasks": todo}))
         command = [
             sys.executable,
