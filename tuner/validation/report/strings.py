@@ -156,7 +156,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "interaction": "together beyond the sum",
         "sum more": "more than the sum of both",
         "sum less": "less than the sum of both",
-        "sum equal": "no interaction shown: the effects add up",
+        "sum equal": "no interaction shown",
         # scale
         "h_scale": "Scale or shape?",
         "scale": "SmoothL1 is half of the squared error for small residuals, so that the switch alone halves the "
@@ -336,7 +336,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "interaction": "同时采用超出两者之和的部分",
         "sum more": "大于两者之和",
         "sum less": "小于两者之和",
-        "sum equal": "未见交互作用：效应可以相加",
+        "sum equal": "未见交互作用",
         "h_scale": "是尺度，还是形状？",
         "scale": "残差较小时，SmoothL1 只有平方误差的一半，因此仅仅更换损失就使实际起作用的权重减半：`{plain}` 与 "
         "`{baseline}` 相差 {plain_difference}；而将权重加倍以匹配尺度的对照组 `{matched}` 相差 {matched_difference}，"
