@@ -64,14 +64,16 @@ def primary(plan: Plan, records: Records, context: measures.Context) -> dict[str
 
 
 def plain(data: Any) -> Any:
-    """The same data as JSON has it: numbers that are not finite become None."""
+    """The same data as JSON has it: numbers that are not finite become None; 0 has no sign."""
     if isinstance(data, Mapping):
         return {str(key): plain(value) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
         return [plain(value) for value in data]
     if isinstance(data, np.generic):
         data = data.item()
-    return None if isinstance(data, float) and not math.isfinite(data) else data
+    if isinstance(data, float):
+        return data + 0.0 if math.isfinite(data) else None
+    return data
 
 
 def decided(plan: Plan, records: Records) -> bool:
