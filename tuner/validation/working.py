@@ -98,9 +98,9 @@ class Worker:
     def choose(self, data: TensorData) -> Choice:
         """How many arms to train at once."""
         plan, state = self.validation.plan, self.validation.place.state
-        return choice(
-            self.study, state, plan.spec, data, self.device, self.say, given=self.population, most=len(plan.arms)
-        )
+        # The null arm trains beside the others where it can.
+        most = len(plan.arms) + (1 if data.mixes else 0)
+        return choice(self.study, state, plan.spec, data, self.device, self.say, given=self.population, most=most)
 
     def unfinished(self) -> list[str]:
         """Numbers of the blocks whose checkpoints may still be needed."""
