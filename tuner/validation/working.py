@@ -98,8 +98,7 @@ class Worker:
     def choose(self, data: TensorData) -> Choice:
         """How many arms to train at once."""
         plan, state = self.validation.plan, self.validation.place.state
-        # The null arm trains beside the others where it can.
-        most = len(plan.arms) + (1 if data.mixes else 0)
+        most = len(plan.arms) + 1
         return choice(self.study, state, plan.spec, data, self.device, self.say, given=self.population, most=most)
 
     def unfinished(self) -> list[str]:
