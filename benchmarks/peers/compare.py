@@ -38,6 +38,8 @@ CONTENDERS = {
     "ours": ("ourselves", ["benchmarks.peers.ourselves"]),
 }
 REFERENCE = "optuna"
+TICKS = [digit * 10**power for power in range(5) for digit in (1, 2, 5)]
+"""Seconds that the plot names."""
 SIZES = {"htad": (60, 50), "mosi": (60, 50), "meld": (20, 20)}
 """Trials and epochs."""
 
@@ -146,6 +148,10 @@ def plot(results: dict[str, list[dict[str, Any]]], file: Path) -> None:
             who = r["contender"]
             panel.step(moments, values, where="post", color=colours[who], alpha=0.8, lw=1.4, label=CONTENDERS[who][0])
         panel.set(xscale="log", xlabel="seconds since the start of the command", title=data)
+        ends = panel.get_xlim()
+        shown = [t for t in TICKS if ends[0] <= t <= ends[1]]
+        panel.set_xticks(shown, [f"{t:,}" for t in shown])
+        panel.minorticks_off()
         top = max(r["best_over_time"][-1][1] for r in runs)
         panel.set_ylim(0.85 * top, 1.01 * top)
     panels[0][0].set_ylabel("best validation weighted F1 so far")
