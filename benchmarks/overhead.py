@@ -22,10 +22,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuner.device import cores
-from tuner.spec import Spec
+
+if TYPE_CHECKING:
+    from tuner.spec import Spec
 
 SMALL = ("--trials", "4", "--rounds", "1")
 Task = tuple[dict[str, Any], int, int]
@@ -51,7 +53,7 @@ def run_study(study: str, flags: list[str], state: Path) -> tuple[float, float]:
 
 
 def tasks(study: str, state: Path) -> tuple[Spec, list[Task]]:
-    """What the study trained, in its order."""
+    """The study as it was made, and what it trained, in its order."""
     from tuner.study import Place, open_study
 
     opened = open_study(Place.at(state), _name(study))
@@ -65,18 +67,17 @@ def tasks(study: str, state: Path) -> tuple[Spec, list[Task]]:
     return opened.spec, found
 
 
-def train_bare(study: str, spec: Spec, todo: list[Task], processes: int) -> float:
+def train_bare(spec: Spec, todo: list[Task], processes: int) -> float:
     """Seconds to train the tasks in bare processes, measured from outside."""
+    from tuner.study import spec_dict
+
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "tasks.json"
-        from tuner.study import spec_dict
-
         file.write_text(json.dumps({"spec": spec_dict(spec), "tasks": todo}))
         command = [
             sys.executable,
             "-m",
             "benchmarks.overhead",
-            study,
             "--bare",
             str(file),
             "--processes",
@@ -159,7 +160,7 @@ def main() -> None:
             marks = [cpu_seconds()]
             whole, until_last = run_study(options.study, flags, state)
             marks.append(cpu_seconds())
-            bare = train_bare(options.study, *tasks(options.study, state), options.processes)
+            bare = train_bare(*tasks(options.study, state), options.processes)
             marks.append(cpu_seconds())
         cpu_study, cpu_bare = marks[1] - marks[0], marks[2] - marks[1]
         ratios.append(until_last / bare)

@@ -36,6 +36,11 @@ class Plan:
     """fingerprints of the user's own model or script: another version of it makes another validation"""
 
     @property
+    def trainings(self) -> int:
+        """Of one block: every arm and the null arm, which trains beside the others where it can."""
+        return len(self.arms) + 1
+
+    @property
     def reported(self) -> dict[str, str]:
         """Metrics that only a script has, and which way each is better."""
         if self.spec.command is None:

@@ -84,7 +84,7 @@ def validate(
     validation = create_or_resume(
         place, label, plan, fingerprint, lambda name: _register(place, name, plan, fingerprint)
     )
-    ask(validation.optuna, population, len(plan.arms) + 1)  # the null arm trains beside the others where it can
+    ask(validation.optuna, population, plan.trainings)
     if detach:
         done, queued = leave_to_others(validation)
         if done < queued:

@@ -45,7 +45,7 @@ def run(validation: Validation, seeds: int, workers: int, device: str, say: Say,
     """Run blocks until there are `seeds` of them: start workers, watch them, and wait for those of other callers."""
     study, name = validation.optuna, validation.name
     queue.fill(study, seeds)
-    arms = len(validation.plan.arms) + 1
+    arms = validation.plan.trainings
     introduction = f"{name}: {arms} arms x {seeds} paired seeds, {validation.plan.spec.training.epochs} epochs each"
     waited = False
     with Keeper(study) as keeper:

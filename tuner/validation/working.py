@@ -98,8 +98,9 @@ class Worker:
     def choose(self, data: TensorData) -> Choice:
         """How many arms to train at once."""
         plan, state = self.validation.plan, self.validation.place.state
-        most = len(plan.arms) + 1
-        return choice(self.study, state, plan.spec, data, self.device, self.say, given=self.population, most=most)
+        return choice(
+            self.study, state, plan.spec, data, self.device, self.say, given=self.population, most=plan.trainings
+        )
 
     def unfinished(self) -> list[str]:
         """Numbers of the blocks whose checkpoints may still be needed."""
