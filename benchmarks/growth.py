@@ -96,7 +96,7 @@ def run(study: str, trials: int, epochs: int, state: Path) -> tuple[Calls, float
     """Run a study with the playing trainer; its calls, and the seconds to make it (with a full queue)."""
     import optuna
 
-    from tuner import lease, storage, study_file, worker
+    from tuner import lease, outcome, storage, study_file, worker
     from tuner.study import create_study, with_overrides
     from tuner.tracking import Tracker
 
@@ -119,18 +119,18 @@ def run(study: str, trials: int, epochs: int, state: Path) -> tuple[Calls, float
             (optuna.trial.Trial, "should_prune", "Optuna should_prune"),
             (optuna.trial.Trial, "set_user_attr", "Optuna set_user_attr"),
             (optuna.Study, "tell", "Optuna tell"),
-            (worker.Worker, "_leads", "leads"),
+            (outcome.Outcomes, "_leads", "leads"),
             (Tracker, "start_trial", "MLflow start_trial"),
             (Tracker, "epoch", "MLflow epoch"),
             (Tracker, "end_trial", "MLflow end_trial"),
         )
     ]
     plain, worker.train = worker.train, play
-    keep, worker.model_file.log = worker.model_file.log, lambda *args: None
+    keep, outcome.model_file.log = outcome.model_file.log, lambda *args: None
     try:
         worker.work(made, device="cpu", say=count)
     finally:
-        worker.train, worker.model_file.log = plain, keep
+        worker.train, outcome.model_file.log = plain, keep
         for undo in back:
             undo()
     return calls, making

@@ -54,6 +54,7 @@ def run_study(study: str, flags: list[str], state: Path) -> tuple[float, float]:
 
 def tasks(study: str, state: Path) -> tuple[Spec, list[Task]]:
     """The study as it was made, and what it trained, in its order."""
+    from tuner.replicates import seed as replicate_seed
     from tuner.study import Place, open_study
 
     opened = open_study(Place.at(state), _name(study))
@@ -63,7 +64,7 @@ def tasks(study: str, state: Path) -> tuple[Spec, list[Task]]:
         found.append((config, seed, trial.user_attrs["result"]["epochs"]))
         if trial.user_attrs.get("plan") == "baseline":
             replicates = range(opened.spec.search.replicates)
-            found += [(config, seed + 1_000_003 * (i + 1), opened.spec.training.epochs) for i in replicates]
+            found += [(config, replicate_seed(seed, i + 1), opened.spec.training.epochs) for i in replicates]
     return opened.spec, found
 
 

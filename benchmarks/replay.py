@@ -34,9 +34,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from tuner import storage
 from tuner.errors import InputError
 from tuner.pruning import RungPruner
+from tuner.replicates import spread
 from tuner.spec import SearchSection
 from tuner.study import Place, open_study
-from tuner.worker import spread
 
 SMALL = ("--small",)
 FIRST, REDUCTION, PEERS = (0.04, 0.06, 0.1, 0.14, 0.2, 0.3), (2.0, 3.0, 4.0, 6.0), (2, 4, 8)

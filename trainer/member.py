@@ -20,6 +20,7 @@ from trainer.metrics import Steps
 from trainer.models.dropout import set_generator
 from trainer.models.gated_fusion import GatedFusion, Output
 from trainer.models.gates import DialogueGate
+from trainer.optimizer import AdamW
 from trainer.scores import Scores, evaluate
 from trainer.tensors import Batch, TensorData
 
@@ -87,7 +88,7 @@ class Member:
         groups = [{"params": self.parameters, "weight_decay": training.weight_decay}]
         if learned:
             groups.append({"params": learned, "weight_decay": 0.0})
-        self.optimizer = torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
+        self.optimizer = AdamW(groups, training.learning_rate)
         self.steps_per_epoch = steps_per_epoch
         self.steps = 0
         self.log = StepLog()

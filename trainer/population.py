@@ -37,9 +37,10 @@ from trainer.tensors import (
 class Population:
     """Members with shared data, architecture, seed and batch order.
 
-    configs: one a member; seed: of initial weights, batch order and dropout, the same for all members
-    (common random numbers); noise, for all or one a member: another number gives another batch order and other dropout
-    masks, with the same initial weights; fused: as one batched model, which only the built-in model can be.
+    configs: one a member; seed, for all or one a member: of initial weights, batch order and dropout (common random
+    numbers where it is the same); noise, likewise: another number gives another batch order and other dropout masks,
+    with the same initial weights; fused: as one batched model, which only the built-in model can be, and only where
+    `data.mixes` with several seeds.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Population:
         model: ModelConfig | OwnModel,
         training: TrainingConfig,
         *,
-        seed: int,
+        seed: int | Sequence[int],
         noise: int | Sequence[int] = 0,
         objective: Objective | None = None,
         fused: bool = False,
@@ -58,15 +59,15 @@ class Population:
         self.objective = objective or Objective()
         self.batch_size = training.batch_size or default_batch_size(data.n_rows(TRAIN))
         self.steps_per_epoch = len(epoch_batches(data, self.batch_size, 0, 0))
-        noises = [noise] * len(configs) if isinstance(noise, int) else list(noise)
-        self.seeds = {i: (seed, its) for i, its in enumerate(noises)}
+        seeds, noises = ([n] * len(configs) if isinstance(n, int) else n for n in (seed, noise))
+        self.seeds = dict(enumerate(zip(seeds, noises, strict=True)))
         self.epochs = dict.fromkeys(self.seeds, 0)
         """epochs that each member has trained"""
         self.members: OneByOne | Stack
         if fused:
             its = dict(enumerate(map(_built_in, configs)))
             assert isinstance(model, ModelConfig)
-            self.members = Stack(its, data, model, training, seed, self.steps_per_epoch, noises)
+            self.members = Stack(its, data, model, training, self.seeds, self.steps_per_epoch)
         else:
             self.members = OneByOne((i, self._member(config, *self.seeds[i])) for i, config in enumerate(configs))
         self.best = {i: Best() for i in self.members}

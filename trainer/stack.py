@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -29,6 +29,7 @@ from trainer.metrics import Steps
 from trainer.models.dropout import set_generator
 from trainer.models.gated_fusion import Output
 from trainer.models.gates import DialogueGate
+from trainer.optimizer import AdamW
 from trainer.scores import Scores, score
 from trainer.stacked import Layout, StackedConfig, Weights
 from trainer.tensors import Batch, TensorData
@@ -50,7 +51,7 @@ class Cohort:
     """these rows of the matrix, in the same memory (k, P)"""
     generator: torch.Generator
     steps: int
-    optimizer: torch.optim.AdamW = field(init=False)
+    optimizer: AdamW = field(init=False)
     learned: list[nn.Parameter] = field(default_factory=list)
     """of their weightings"""
 
@@ -66,7 +67,10 @@ class Group:
 
 
 class Stack:
-    """Trains K members at once; by position, as :class:`trainer.member.OneByOne`."""
+    """Trains K members at once; by position, as :class:`trainer.member.OneByOne`.
+
+    seeds: of each member its seed and its noise number.
+    """
 
     rows_at_once = 512
     """rows of a batch in evaluation: activations of K members should fit into a cache"""
@@ -77,12 +81,11 @@ class Stack:
         data: TensorData,
         model: ModelConfig,
         training: TrainingConfig,
-        seed: int,
+        seeds: Mapping[int, tuple[int, int]],
         steps_per_epoch: int,
-        noises: Sequence[int],
     ) -> None:
         self.data, self.model, self.training, self.steps_per_epoch = data, model, training, steps_per_epoch
-        self.model_of_one = initial_model(data, model, seed)
+        self.model_of_one = initial_model(data, model, 0)
         self.layout = Layout(self.model_of_one)
         shared = {id(p) for p in self.model_of_one.shared_parameters()}
         self.shared = [name for name, p in self.model_of_one.named_parameters() if id(p) in shared]
@@ -90,7 +93,7 @@ class Stack:
         self.log = StackLog()
         self.configs: dict[int, LossConfig] = {}
         self.seeds: dict[int, tuple[int, int]] = {}
-        self.join({i: (config, seed, noise, None) for (i, config), noise in zip(configs.items(), noises, strict=True)})
+        self.join({i: (config, *seeds[i], None) for i, config in configs.items()})
 
     def join(self, new: Mapping[int, tuple[LossConfig, int, int, Mapping[str, Any] | None]]) -> None:
         """Take members in between two epochs: config, seed, noise, and a `state_dict` of theirs to go on from, if any.
@@ -170,7 +173,7 @@ class Stack:
         groups = [{"params": [cohort.parameters], "weight_decay": self.training.weight_decay}]
         if cohort.learned:
             groups.append({"params": cohort.learned, "weight_decay": 0.0})
-        cohort.optimizer = torch.optim.AdamW(groups, lr=self.training.learning_rate, fused=True)
+        cohort.optimizer = AdamW(groups, self.training.learning_rate)
 
     def __iter__(self) -> Iterator[int]:
         return iter(sorted(self.configs))

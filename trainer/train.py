@@ -84,7 +84,7 @@ def train(
     model: ModelConfig | OwnModel,
     training: TrainingConfig,
     *,
-    seed: int,
+    seed: int | Sequence[int],
     noise: int | Sequence[int] = 0,
     objective: Objective | None = None,
     fused: bool = False,
@@ -93,7 +93,7 @@ def train(
     save: Saver = lambda states: None,
     between: Callable[[], None] = lambda: None,
     ended: Callable[[int, Result], None] = lambda member, result: None,
-    more: Callable[[int], Sequence[Newcomer]] = lambda alive: (),
+    more: Callable[[], Sequence[Newcomer]] = lambda: (),
 ) -> list[Result]:
     """Train one member a config, side by side; one Result each: of `configs`, then of those that came later.
 
@@ -103,7 +103,7 @@ def train(
     After an epoch has been judged, `save` may write where the members stand; the same call with these states as
     `resume` goes on from there, bit for bit on a CPU; None stands for a member at its beginning. `between` is called
     between steps. `ended` gets each result once the member's training is over. `more` is asked for others after each
-    epoch, given how many go on, where these can be at different epochs (:attr:`Population.mixes`). All may raise.
+    epoch, where members can be at different epochs (:attr:`Population.mixes`). All may raise.
     """
     objective = objective or Objective()
     population = Population(configs, data, model, training, seed=seed, noise=noise, objective=objective, fused=fused)
@@ -138,7 +138,7 @@ def train(
             if r.member not in going:
                 ended(r.member, results[r.member])
         if population.mixes:
-            _welcome(more(len(going)), population, results, ended)
+            _welcome(more(), population, results, ended)
         if population.alive:
             save(lambda: states(population, results))
 

@@ -6,15 +6,23 @@ import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import Trial
+from sqlalchemy.exc import SQLAlchemyError
 
 from trainer.knobs import Config
 from trainer.resume import epoch_metrics
+from trainer.train import Result
 from tuner.checkpoint import Checkpoint, Found
 from tuner.patience import find, impatient
 
+if TYPE_CHECKING:
+    from tuner.replicates import Replicate
+
+AWAY = (SQLAlchemyError, StorageInternalError, OSError, UpdateFinishedTrialError)
+"""What a storage raises that cannot be reached, or that has moved on."""
 PAUSE = 5.0
 """Seconds between two attempts to report while the storage cannot be reached; the training goes on meanwhile."""
 
@@ -59,16 +67,21 @@ class Reports:
             self.reported = step
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Running:
     """A claimed trial while it trains."""
 
     trial: Trial
     config: Config
+    seed: int
     run_id: str
     checkpoint: Checkpoint
     found: Found | None
     """what the trial goes on from; None where it starts at the beginning"""
+    replicates: list[Replicate] = field(default_factory=list)
+    """the same under other seeds, those that have not ended"""
+    result: Result | None = None
+    """what became of its training, once that is over"""
     reports: Reports = field(init=False)
     times: list[int] = field(init=False)
     """when each epoch ended, in milliseconds since 1970"""
@@ -76,6 +89,11 @@ class Running:
     def __post_init__(self) -> None:
         self.reports = Reports(self.trial)
         self.times = list(self.found.times) if self.found is not None else []
+
+    @property
+    def label(self) -> str:
+        """For what a script writes."""
+        return f"trial-{self.trial.number}"
 
     @property
     def protected(self) -> bool:

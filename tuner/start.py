@@ -75,13 +75,11 @@ def run(
     device = devices.resolve(device)
     place.prepare()
     count = workers or devices.default_workers(device)
-    # A new study takes seconds to make, most of them for MLflow's database; workers load their libraries meanwhile.
-    processes = [] if exists(place, label) else local.start(label, place, count, device)
-    try:
-        opened = make_or_resume(place, study, name, look=lambda spec: _own_code(spec, console, quiet), **given)
-    except BaseException:
-        local.discard(processes)
-        raise
+    if not exists(place, label):
+        # A study takes seconds to make, most of them for MLflow's database.
+        local.warm(device)
+    opened = make_or_resume(place, study, name, look=lambda spec: _own_code(spec, console, quiet), **given)
+    processes: list[local.Process] = []
     try:
         ask(opened.optuna, population, opened.n_trials // (SHARE * count))
         if opened.optuna.user_attrs.get(DETACHED):
@@ -91,7 +89,7 @@ def run(
             _warm_start(opened, console)
         # Also where other workers train what is left: should one of them stop, its trial is taken over.
         if _unfinished(opened):
-            processes = processes or local.start(label, place, count, device)
+            processes = local.start(label, place, count, device)
             _train(opened, processes, console, quiet)
     finally:
         local.kill(processes)
@@ -241,8 +239,7 @@ def _unfinished(study: Study) -> bool:
 
 
 def _train(study: Study, processes: list[local.Process], console: Console, quiet: bool) -> None:
-    """Let the workers begin and watch them until all have left."""
-    local.go(processes)
+    """Watch workers until all have left."""
 
     def stopping() -> None:
         if not quiet:

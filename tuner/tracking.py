@@ -36,8 +36,9 @@ _LONGEST_TAG = 8000
 
 
 def preload() -> None:
-    """Import MLflow, which takes a second, at a moment of one's own choosing."""
+    """Import MLflow with its database store, which takes seconds, at a moment of one's own choosing."""
     import mlflow
+    import mlflow.store.tracking.sqlalchemy_store
 
     _ = mlflow.MlflowClient
 

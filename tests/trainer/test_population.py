@@ -237,3 +237,17 @@ def test_best_is_the_first_best_epoch_of_the_objective(run, name):
         curve = result.curves[name]
         best = max(curve) if objective.direction == "maximize" else min(curve)
         assert result.best_value == best and result.best_epoch == curve.index(best) + 1
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_members_of_several_seeds_equal_each_alone(tensors, small, short, fused):
+    """From their first step, not only where they come in later."""
+    data = tensors()
+
+    def curves(seed):
+        found = train(MIXED[:2], data, small, short, seed=seed, fused=fused)
+        return [result.curves["train/cross_entropy"] for result in found]
+
+    together = curves([3, 4])
+    assert together[0] == pytest.approx(curves(3)[0], rel=1e-4)
+    assert together[1] == pytest.approx(curves(4)[1], rel=1e-4)

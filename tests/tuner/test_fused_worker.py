@@ -8,7 +8,7 @@ from tuner import worker
 from tuner.interrupt import STOP, Interrupted
 from tuner.study import open_study
 
-SEARCH = {"trials": 9, "startup_trials": 4, "min_peers": 2, "reduction": 2.0}
+SEARCH = {"trials": 9, "startup_trials": 4, "min_peers": 2, "reduction": 2.0, "replicates": 2}
 
 
 def work(study, population=3):
@@ -22,7 +22,7 @@ def outcome(study):
 
 
 def test_the_place_of_a_trial_that_ends_goes_to_the_next(make_study, monkeypatch):
-    study = make_study(plans={}, search=SEARCH | {"trials": 12}, training={"epochs": 8})
+    study = make_study(plans={}, search=SEARCH | {"trials": 12, "replicates": 0}, training={"epochs": 8})
     sizes, run_epoch = [], Population.run_epoch
 
     def counted(population, between):
@@ -65,6 +65,20 @@ def test_the_same_seed_gives_the_same_study_however_often_it_is_interrupted(make
     STOP.clear()
     assert count > 8
     assert outcome(again) == outcome(straight)
+    # The baseline's other seeds were in the same model, and on top of the places that trials take.
+    values, epochs = (straight.optuna.user_attrs["replicates"][key] for key in ("values", "epochs"))
+    assert len(values) == 2 and epochs == 8
+    assert again.optuna.user_attrs["replicates"] == straight.optuna.user_attrs["replicates"]
+
+
+def test_replicates_beside_the_trials_equal_those_after_the_baseline(make_study):
+    found = []
+    for population in (1, 3):
+        study = make_study(state=str(population), search=SEARCH | {"trials": 2}, objective="val/cross_entropy")
+        work(study, population)
+        found.append(study.optuna.user_attrs["replicates"]["values"])
+        assert not list((study.place.state / "checkpoints").rglob("*.pt"))
+    assert found[0] == pytest.approx(found[1], rel=1e-3) and len(set(found[0])) == 2
 
 
 @pytest.mark.parametrize("population", [1, 4])

@@ -104,7 +104,7 @@ def test_panel_says_which_of_the_baseline_s_seeds_is_trained(tmp_path):
     study = make(tmp_path, MIXED)
     study.optuna.set_user_attr("n_trials", 40)
     trials = running(study, 1)
-    trials[-1].user_attrs |= {"plan": "baseline", "replicates": [[0.5, 10]]}
+    trials[-1].user_attrs |= {"plan": "baseline", "replicates": {"1": [0.5, 10]}}
     trials[-1].intermediate_values = dict.fromkeys(range(1, 11), 0.1)
     line = progress.panel(study, trials, (0, 0.0), 80, 24)[-1].plain
     assert line.endswith(f"#{trials[-1].number} (baseline), other seeds: 2 of {study.spec.search.replicates}")

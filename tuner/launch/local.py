@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
@@ -33,10 +33,9 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THRE
 
 @dataclass(slots=True)
 class Process:
-    """A worker process, the pipe that lets it begin, and the file with what it said."""
+    """A worker process and the file with what it said."""
 
     process: ForkServerProcess
-    begin: Connection
     log: Path
 
     @property
@@ -60,7 +59,6 @@ def launch(workers: Workers, say: Callable[[str], None]) -> None:
     workers.place.prepare()
     processes = start(workers.name, workers.place, workers.count or devices.default_workers(device), device)
     say(f"{len(processes)} workers; their logs: {processes[0].log.parent}")
-    go(processes)
     with supervised(processes, lambda: say("stopping: running trials go back into the queue")):
         while running(processes):
             time.sleep(0.5)
@@ -69,33 +67,40 @@ def launch(workers: Workers, say: Callable[[str], None]) -> None:
             raise RunError(f"{p.last_words()} (worker log: {p.log})")
 
 
+def warm(device: str) -> None:
+    """Begin to load what workers need, without waiting for it, so that the study can be made meanwhile.
+
+    Loading torch, Optuna and MLflow takes seconds of CPU time; one process, the fork server, does it for all of them.
+    """
+    _forkserver()
+    with _environment(ONE_THREAD if device == "cpu" else {}), _deaf():
+        forkserver.ensure_running()
+
+
 def start(name: str | None, place: Place, count: int, device: str) -> list[Process]:
     """Start `count` workers for a study or validation, None for whatever is queued: one a GPU, or single-threaded ones
     on the CPU.
-
-    Loading torch, Optuna and MLflow takes seconds of CPU time; one process, the fork server, does it for all of them.
-    They stand by until `go`, so that the study can be made meanwhile.
     """
     logs = place.state / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     command = ["worker", *([name] if name else []), "--state", str(place.state), "--device", device]
-    context = _forkserver()
-    started = []
-    with _environment(ONE_THREAD if device == "cpu" else {}), _deaf():
-        forkserver.ensure_running()
-    for i in range(count):
-        # By environment, not by flag: a URL may hold a password, and flags are visible to everyone.
-        env = {"TUNER_STORAGE": place.storage, "TUNER_TRACKING_URI": place.tracking}
-        if device == "cuda":
-            env["CUDA_VISIBLE_DEVICES"] = _visible(i)
-        log = logs / f"{name or 'any'}-worker-{i}.log"
-        log.write_bytes(b"")
-        theirs, ours = multiprocessing.Pipe(duplex=False)
-        process = context.Process(target=_worker, args=(command, env, log, theirs))
-        with _no_main_module():
-            process.start()
-        theirs.close()
-        started.append(Process(process, ours, log))
+    warm(device)
+    started: list[Process] = []
+    try:
+        for i in range(count):
+            # By environment, not by flag: a URL may hold a password, and flags are visible to everyone.
+            env = {"TUNER_STORAGE": place.storage, "TUNER_TRACKING_URI": place.tracking}
+            if device == "cuda":
+                env["CUDA_VISIBLE_DEVICES"] = _visible(i)
+            log = logs / f"{name or 'any'}-worker-{i}.log"
+            log.write_bytes(b"")
+            process = _forkserver().Process(target=_worker, args=(command, env, log))
+            with _no_main_module():
+                process.start()
+            started.append(Process(process, log))
+    except BaseException:
+        kill(started)
+        raise
     return started
 
 
@@ -131,8 +136,8 @@ def _forkserver() -> multiprocessing.context.ForkServerContext:
     return context
 
 
-def _worker(command: list[str], env: dict[str, str], log: Path, begin: Connection) -> None:
-    """What a worker process runs: the verb `worker`, once it is told to begin."""
+def _worker(command: list[str], env: dict[str, str], log: Path) -> None:
+    """What a worker process runs: the verb `worker`."""
     os.setsid()  # Ctrl-C reaches the parent alone, which passes it on once
     # The fork server ignores SIGINT; Python's own handling is what a verb expects.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -142,10 +147,6 @@ def _worker(command: list[str], env: dict[str, str], log: Path, begin: Connectio
     os.dup2(out, 2)
     sys.stdout = os.fdopen(1, "w", buffering=1)
     sys.stderr = os.fdopen(2, "w", buffering=1)
-    try:
-        begin.recv()
-    except (EOFError, OSError):
-        return  # whoever started it has gone
     from tuner.__main__ import main
 
     main(command)
@@ -194,14 +195,6 @@ def _no_main_module() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def go(processes: Sequence[Process]) -> None:
-    """Let workers that stand by begin."""
-    for p in processes:
-        # One that has died already is found by whoever watches it.
-        with suppress(BrokenPipeError):
-            p.begin.send("go")
-
-
 def running(processes: Sequence[Process]) -> bool:
     """Whether any of them still runs."""
     return any(p.exit_code is None for p in processes)
@@ -247,16 +240,6 @@ def kill(processes: Sequence[Process]) -> None:
         p.process.kill()
     for p in processes:
         p.process.join()
-        p.begin.close()
-
-
-def discard(processes: Sequence[Process]) -> None:
-    """End workers that never began, and leave no trace of them."""
-    kill(processes)
-    for p in processes:
-        p.log.unlink(missing_ok=True)
-        with suppress(OSError):
-            p.log.parent.rmdir()  # unless other logs are there
 
 
 def orphaned() -> bool:

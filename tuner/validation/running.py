@@ -112,9 +112,8 @@ def _unfinished(study: optuna.Study, seeds: int) -> list[FrozenTrial]:
 
 
 def _train(validation: Validation, seeds: int, processes: list[local.Process], say: Say, look: Look) -> None:
-    """Let workers begin and watch them until all have left. Raises RunError where one failed and blocks still wait."""
+    """Watch workers until all have left. Raises RunError where one failed and blocks still wait."""
     study = validation.optuna
-    local.go(processes)
     try:
         with local.supervised(processes, lambda: say("stopping: blocks under way go back into the queue")):
             while local.running(processes):

@@ -20,10 +20,11 @@ from tuner.errors import RunError
 from tuner.interrupt import Interrupted, signals
 from tuner.keeper import Keeper
 from tuner.masking import masked
+from tuner.outcome import around_the_trial
 from tuner.patience import impatient
 from tuner.validation import blocks, queue
 from tuner.validation.blocks import Validation
-from tuner.worker import FAILURES_IN_A_ROW, around_the_trial
+from tuner.worker import FAILURES_IN_A_ROW
 
 
 class Lost(Exception):

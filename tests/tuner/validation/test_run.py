@@ -74,9 +74,8 @@ def play(monkeypatch):
             except Exception as error:
                 said = f"{type(error).__name__}: {error}"
                 process = SimpleNamespace(kill=lambda: None, join=lambda: None)
-                begin = SimpleNamespace(send=lambda word: None, close=lambda: None)
                 last = {"last_words": lambda: said, "log": "worker.log"}
-                return [SimpleNamespace(process=process, begin=begin, exit_code=1, **last)]
+                return [SimpleNamespace(process=process, exit_code=1, **last)]
             return []
 
         monkeypatch.setattr(trainer.train, "train", train)
