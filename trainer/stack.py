@@ -31,7 +31,7 @@ from trainer.models.gated_fusion import Output
 from trainer.models.gates import DialogueGate
 from trainer.optimizer import AdamW
 from trainer.scores import Scores, score
-from trainer.stacked import Layout, StackedConfig, Weights
+from trainer.stacked import Layout, StackedConfig, gradients
 from trainer.tensors import Batch, TensorData
 
 # On some processors MKL otherwise chooses its code by where a matrix lies in memory, so that a member's bits would
@@ -134,7 +134,10 @@ class Stack:
             order *= 2
         every, like = [self.configs[i] for i in order], self.data.x
         rows = torch.stack([self.layout.row(states[i]["model"]) for i in order])
-        self.rows = nn.Parameter(rows.to(like.device, like.dtype))
+        self.rows = rows.to(like.device, like.dtype)
+        self.gradient = torch.zeros_like(self.rows)
+        self.weights = self.layout.leaves(self.rows, self.gradient)
+        self.leaves = list(self.weights.named.values())
         self.knobs = StackedConfig(every, like)
         weights = [self.balanced if c.class_weights == "balanced" else torch.ones_like(self.balanced) for c in every]
         self.class_weights = torch.stack(weights) if any(c.class_weights == "balanced" for c in every) else None
@@ -150,7 +153,8 @@ class Stack:
             at, end = end, end + len(members)
             generator = torch.Generator(like.device)
             generator.set_state(states[members[0]]["generator"].cpu())
-            self.cohorts.append(Cohort(slice(at, end), nn.Parameter(self.rows.data[at:end]), generator, steps))
+            self.cohorts.append(Cohort(slice(at, end), nn.Parameter(self.rows[at:end]), generator, steps))
+            self.cohorts[-1].parameters.grad = self.gradient[at:end]
             self._group(self.cohorts[-1], every)
         set_generator(
             self.model_of_one,
@@ -183,26 +187,25 @@ class Stack:
 
     def step(self, batches: Mapping[int, Batch]) -> None:
         """One optimiser step of every member, each on its batch, which the members of a cohort share."""
-        self.model_of_one.train()
+        self._train(True)
         x, labels, lengths = self._inputs(batches)
-        w = self.layout.weights(self.rows)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.training.amp and x.is_cuda):
-            out = self.model_of_one.stacked(w, x, lengths)
+            out = self.model_of_one.stacked(self.weights, x, lengths)
         parts = self.terms(out, x, labels)
         terms = dict(parts)
         terms["reconstruction"] = terms.pop("reconstruction_global") + terms.pop("reconstruction_inter")
         totals, weights = self._weigh(terms)
         every = self.training.conflict_every
         if every and self.cohorts[0].steps % self.steps_per_epoch % every == 0:
-            self.log.conflicts.append(self._conflict(terms, weights, w))
+            self.log.conflicts.append(self._conflict(terms, weights))
         # No member's total depends on another's parameters: the gradient of the sum holds each member's own.
-        gradient, *learned = torch.autograd.grad(totals.sum(), [self.rows, *self.learned])
-        norms = torch.linalg.vector_norm(gradient, dim=1)
-        gradient.mul_((self.training.clip_norm / (norms + 1e-6)).clamp(max=1.0).unsqueeze(1))
+        self.gradient.zero_()
+        learned = gradients(totals.sum(), self.leaves, self.learned)
+        norms = torch.linalg.vector_norm(self.gradient, dim=1)
+        self.gradient.mul_((self.training.clip_norm / (norms + 1e-6)).clamp(max=1.0).unsqueeze(1))
         for parameter, its in zip(self.learned, learned, strict=True):
             parameter.grad = its.contiguous()  # the fused optimiser ignores strides
         for cohort in self.cohorts:
-            cohort.parameters.grad = gradient[cohort.rows]
             rate = self.training.learning_rate * rate_factor(
                 cohort.steps, self.steps_per_epoch * self.training.epochs, self.training.schedule
             )
@@ -210,7 +213,12 @@ class Stack:
                 group["lr"] = rate
             cohort.optimizer.step()
             cohort.steps += 1
-        self.log.add(totals[self.order], norms, parts, weights)
+        self.log.add(totals, norms, parts, weights)
+
+    def _train(self, mode: bool) -> None:
+        """As :meth:`torch.nn.Module.train`, which walks through all parts of a model: no thing to do every step."""
+        if self.model_of_one.training != mode:
+            self.model_of_one.train(mode)
 
     def _inputs(self, batches: Mapping[int, Batch]) -> tuple[Tensor, Tensor, Tensor]:
         """x (n, D), labels (n,) and lengths of a batch that all share; else x (K, n, D) and labels (K, n)."""
@@ -252,26 +260,34 @@ class Stack:
         return torch.cat([loss(part) for part, (_, loss) in zip(parts, self.reconstructions, strict=True)])
 
     def _weigh(self, terms: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The totals (K,) in the order of the groups, and the weights in force (4, K) in the order of the rows."""
-        table = torch.stack(list(terms.values()))
-        totals, weights = [], []
+        """The totals (K,) and the weights in force (T, K), of the terms that there are in the order of WEIGHTED."""
+        names = [name for name in WEIGHTED if name in terms]
+        table = torch.stack([terms[name] for name in names])
+        # The weights are numbers to the terms, whatever strategy finds them.
+        seen = table.detach()
+        columns, penalties = [], []
         for group in self.groups:
-            alike = dict(zip(terms, table.index_select(1, group.index).unbind(), strict=True))
-            group.strategy.train()
-            total, found = group.strategy(alike, group.cohort.steps / self.steps_per_epoch)
-            zero = torch.zeros_like(total)
-            totals.append(total)
-            weights.append(torch.stack([zero + found[n] if n in found else zero for n in WEIGHTED]).detach())
-        return torch.cat(totals), torch.cat(weights, dim=1)[:, self.order]
+            alike = dict(zip(names, seen.index_select(1, group.index).unbind(), strict=True))
+            found = group.strategy.weights(alike, group.cohort.steps / self.steps_per_epoch)
+            zero = torch.zeros_like(alike["classification"])
+            columns.append(torch.stack([zero + found.get(name, 0.0) for name in names]))
+            extra = group.strategy.penalty(alike)
+            penalties.append(zero if extra is None else extra)
+        weights = torch.cat(columns, dim=1).index_select(1, self.order)
+        totals = (table * weights).sum(0)
+        if self.learned:
+            totals = totals + torch.cat(penalties).index_select(0, self.order)
+        return totals, weights.detach()
 
-    def _conflict(self, terms: dict[str, Tensor], weights: Tensor, w: Weights) -> Tensor:
+    def _conflict(self, terms: dict[str, Tensor], weights: Tensor) -> Tensor:
         """Cosine between the gradients of classification and reconstruction on the shared encoders, and the effective
         weight, as in :meth:`trainer.member.Member._conflict`; (2, K)."""
-        shared = [w[name] for name in self.shared]
+        shared = [self.weights[name] for name in self.shared]
         grads = []
         for name in ("classification", "reconstruction"):
-            parts = torch.autograd.grad(terms[name].sum(), shared, retain_graph=True, materialize_grads=True)
-            grads.append(torch.cat([g.flatten(1) for g in parts], dim=1))
+            self.gradient.zero_()
+            gradients(terms[name].sum(), shared, retain_graph=True)
+            grads.append(torch.cat([leaf.grad.flatten(1) for leaf in shared if leaf.grad is not None], dim=1))
         norm_c, norm_r = (torch.linalg.vector_norm(g, dim=1) for g in grads)
         cosine = torch.where(norm_c * norm_r > 0, (grads[0] * grads[1]).sum(1) / (norm_c * norm_r), math.nan)
         scale = weights[WEIGHTED.index("reconstruction")] / weights[WEIGHTED.index("classification")]
@@ -305,7 +321,7 @@ class Stack:
         return self._score(self.layout.row(state).expand(2, -1), batches, True)[0]
 
     def _score(self, rows: Tensor, batches: list[Batch], gates: bool) -> list[Scores]:
-        self.model_of_one.eval()
+        self._train(False)
         w = self.layout.weights(rows.detach())
         return score(lambda x, lengths: self.model_of_one.stacked(w, x, lengths), self.data, batches, gates=gates)
 
@@ -401,7 +417,7 @@ class StackLog:
         self.names: list[str] = []
 
     def add(self, totals: Tensor, norms: Tensor, terms: dict[str, Tensor], weights: Tensor) -> None:
-        """totals, norms and each term (K,); weights (4, K)."""
+        """totals, norms and each term (K,); weights (T, K), in the order of WEIGHTED."""
         self.names = ["total", "norm", *terms]
         self.rows.append(torch.stack([totals.detach(), norms, *(t.detach() for t in terms.values())]))
         self.weights.append(weights)
@@ -409,7 +425,7 @@ class StackLog:
     def steps(self, configs: list[LossConfig], rates: list[float]) -> list[Steps]:
         """One Steps a member: only the terms that it has, only the weights in force; rates: of the last step."""
         table = torch.stack(self.rows).double().cpu().numpy()  # (steps, T + 2, K)
-        weights = torch.stack(self.weights).double().cpu().numpy()  # (steps, 4, K)
+        weights = torch.stack(self.weights).double().cpu().numpy()  # (steps, T, K)
         none = np.zeros((0, 2, table.shape[2]))
         conflicts = torch.stack(self.conflicts).double().cpu().numpy() if self.conflicts else none
         found = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -57,12 +57,12 @@ at a line: else its bits would depend on its place in the stack."""
 
 
 class Layout:
-    """Where each parameter of a model lies in a row of P numbers; the last ones are filled up to whole cache lines."""
+    """Where each parameter of a model lies in a row of P numbers; each is filled up to whole cache lines."""
 
     def __init__(self, model: nn.Module) -> None:
         self.shapes = {name: p.shape for name, p in model.named_parameters()}
         self.sizes = [math.prod(shape) for shape in self.shapes.values()]
-        self.filling = -sum(self.sizes) % (LINE // 4)
+        self.rooms = [size + -size % (LINE // 4) for size in self.sizes]
 
     def row(self, state: Mapping[str, Tensor]) -> Tensor:
         """A model's state as one row (P,)."""
@@ -70,48 +70,102 @@ class Layout:
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
         """One tensor a parameter, in their order, as one row (P,)."""
-        return torch.cat([*(part.detach().flatten() for part in parts), parts[0].new_zeros(self.filling)])
+        filled = zip(parts, self.sizes, self.rooms, strict=True)
+        return torch.cat([F.pad(part.detach().flatten(), (0, room - size)) for part, size, room in filled])
 
     def state(self, row: Tensor) -> dict[str, Tensor]:
         """The inverse of `row`; tensors of their own."""
-        parts = row.detach().split([*self.sizes, self.filling])[:-1]
-        return {n: part.reshape(shape).clone() for (n, shape), part in zip(self.shapes.items(), parts, strict=True)}
+        parts = self.weights(row.detach()[None]).named
+        return {name: part[0].clone() for name, part in parts.items()}
 
     def weights(self, rows: Tensor) -> Weights:
         """Rows (K, P) as stacked parameters, through which gradients flow."""
-        # One split has one backward: a slice a parameter would add a matrix of zeros for each.
-        parts = rows.split([*self.sizes, self.filling], dim=1)[:-1]
-        return Weights({n: part.view(-1, *shape) for (n, shape), part in zip(self.shapes.items(), parts, strict=True)})
+        parts = zip(self.shapes.items(), rows.split(self.rooms, dim=1), self.sizes, strict=True)
+        return Weights({name: part[:, :size].unflatten(1, shape) for (name, shape), part, size in parts})
+
+    def leaves(self, rows: Tensor, gradient: Tensor) -> Weights:
+        """Rows (K, P) as stacked parameters in the same memory; their `grad` are the same parts of `gradient` (K, P)."""
+        found = self.weights(rows.detach())
+        for leaf, its in zip(found.named.values(), self.weights(gradient).named.values(), strict=True):
+            leaf.requires_grad_().grad = its
+        return found
 
 
-def linear(w: Weights, x: Tensor) -> Tensor:
+def gradients(of: Tensor, leaves: Sequence[Tensor], others: Sequence[Tensor] = (), **options: Any) -> list[Tensor]:
+    """Write the gradients of a scalar into the `grad` of leaves (:meth:`Layout.leaves`); returns those of the others.
+
+    An affine map has written its own already; `grad` of what nothing reaches stays as it is.
+    """
+    found = torch.autograd.grad(of, [*leaves, *others], allow_unused=True, **options)
+    for leaf, its in zip(leaves, found, strict=False):
+        if its is not None:
+            assert leaf.grad is not None
+            leaf.grad.copy_(its)
+    return [torch.zeros_like(x) if g is None else g for x, g in zip(others, found[len(leaves) :], strict=True)]
+
+
+def linear(w: Weights, x: Tensor, activation: str | None = None) -> Tensor:
     """`nn.Linear` of K members; x (K, in, n) or shared by all (in, n); returns (K, out, n)."""
-    return affine(w["weight"], w["bias"], x)
+    return affine(w["weight"], w["bias"], x, activation)
 
 
-def affine(weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
-    """weight (K, out, in) times x (K, in, n), or x shared by all (in, n), plus bias (K, out); returns (K, out, n)."""
+def affine(weight: Tensor, bias: Tensor, x: Tensor, activation: str | None = None) -> Tensor:
+    """weight (K, out, in) times x (K, in, n), or x shared by all (in, n), plus bias (K, out); returns (K, out, n).
+
+    activation: of ACTIVATIONS, or none.
+    """
     # One product a member for a shared input too: as fast as one large one, and no member's bits depend on K.
-    product: Tensor = _Affine.apply(weight, bias, x if x.dim() == 3 else x.expand(len(weight), -1, -1))  # type: ignore[no-untyped-call]
+    x = x if x.dim() == 3 else x.expand(len(weight), -1, -1)
+    product: Tensor = _Affine.apply(weight, bias, x, activation)  # type: ignore[no-untyped-call]
     return product
 
 
+ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
+    "tanh": (torch.tanh_, torch.ops.aten.tanh_backward),
+    "relu": (torch.relu_, lambda grad, out: torch.ops.aten.threshold_backward(grad, out, 0.0)),
+    "hardtanh01": (
+        lambda x: F.hardtanh_(x, 0.0, 1.0),
+        lambda grad, out: torch.ops.aten.hardtanh_backward(grad, out, 0.0, 1.0),
+    ),
+}
+"""In place, and the gradient of the input from that of the output and the output itself."""
+
+
 class _Affine(torch.autograd.Function):
-    """Autograd's own backward pass would sum the gradient as it happens to lie in memory. That depends on what else was
-    computed, so a member's rounding would depend on the others' losses."""
+    """An affine map and what follows it at once, which autograd would see as two.
+
+    Autograd's own backward pass would sum the gradient as it happens to lie in memory. That depends on what else was
+    computed, so a member's rounding would depend on the others' losses. A leaf's gradient goes straight to where it
+    belongs: to gather those of all leaves in one matrix afterwards took a tenth of a step.
+    """
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
+    def forward(ctx: Any, weight: Tensor, bias: Tensor, x: Tensor, activation: str | None) -> Tensor:
         x = x if x.stride(0) == 0 else aligned(x)
-        ctx.save_for_backward(weight, x)
-        return product(weight, x, bias.unsqueeze(2))
+        out = product(weight, x, bias.unsqueeze(2))
+        ctx.into = (weight.grad, bias.grad) if weight.is_leaf else (None, None)
+        ctx.activation = activation
+        if activation is None:
+            ctx.save_for_backward(weight, x)
+            return out
+        out = ACTIVATIONS[activation][0](out)
+        ctx.save_for_backward(weight, x, out)
+        return out
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:  # type: ignore[override]
-        weight, x = ctx.saved_tensors
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        weight, x, *out = ctx.saved_tensors
+        if out:
+            grad = ACTIVATIONS[ctx.activation][1](grad, *out)
         grad = aligned(grad)
         to_x = product(weight.transpose(1, 2), grad) if ctx.needs_input_grad[2] else None
-        return product(grad, x.transpose(1, 2)), grad.sum(2), to_x
+        to_weight, to_bias = ctx.into
+        if to_weight is not None and to_bias is not None:
+            # Not as `out` of the product, which then goes through the members one by one.
+            to_weight.copy_(product(grad, x.transpose(1, 2)))
+            torch.sum(grad, 2, out=to_bias)
+            return None, None, to_x, None
+        return product(grad, x.transpose(1, 2)), grad.sum(2), to_x, None
 
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:
@@ -155,6 +209,8 @@ def product(a: Tensor, b: Tensor, plus: Tensor | None = None) -> Tensor:
 def _room(like: Tensor, m: int, n: int) -> Tensor:
     """Uninitialised (K, m, n), each member's part at a cache line."""
     line = LINE // like.element_size()
+    if m * n % line == 0:
+        return like.new_empty(len(like), m, n)
     padded = like.new_empty(len(like), -(-m * n // line) * line)
     room: Tensor = padded[:, : m * n].unflatten(1, (m, n))
     return room

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import optuna
 from optuna.pruners import BasePruner
@@ -42,11 +43,17 @@ class RungPruner(BasePruner):
 
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
         """Whether to stop `trial` at its last reported epoch."""
+        if trial.last_step not in self.rungs:
+            return False
+        return self.stops(trial, study.get_trials(deepcopy=False), study.direction)
+
+    def stops(self, trial: FrozenTrial, there: Iterable[FrozenTrial], direction: StudyDirection) -> bool:
+        """The same among the trials that are there, read once for all that stand at a rung."""
         rung = trial.last_step
         if rung not in self.rungs:
             return False
-        sign = 1.0 if study.direction == StudyDirection.MAXIMIZE else -1.0
-        peers = [so_far(t, rung, sign) for t in study.get_trials(deepcopy=False) if rung in t.intermediate_values]
+        sign = 1.0 if direction == StudyDirection.MAXIMIZE else -1.0
+        peers = [so_far(t, rung, sign) for t in there if rung in t.intermediate_values]
         if len(peers) < self.min_peers:
             return False
         peers.sort(reverse=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import math
+import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +14,7 @@ from typing import Any
 
 import torch
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from trainer.calibrate import Choice
 from trainer.knobs import Config
@@ -42,6 +43,8 @@ from tuner.summary import config_of, label, title
 from tuner.tracking import Tracker, finite
 
 ONE_BY_ONE = Choice()
+PAUSE = 5.0
+"""Seconds between two looks into an empty queue of a worker whose places are not all taken."""
 FAILURES_IN_A_ROW = 3
 """So many failures one after the other are no accident: the worker stops."""
 
@@ -123,6 +126,8 @@ class Worker:
         self.tags |= {"code": " ".join(f"{name}={digits}" for name, digits in self.code.items())} if self.code else {}
         self.tags |= {"population": describe(chosen)}
         self.last_failure = ""
+        self.not_before = 0.0
+        """when to look into the queue again after it was empty, on a monotonic clock"""
 
     def claim(self, count: int) -> list[Trial]:
         """Up to `count` trials from the queue. One whose workers keep dying ends here."""
@@ -199,10 +204,15 @@ class Worker:
                 self.keeper.release(r.trial)
 
         def more() -> list[Newcomer]:
+            if not self.mixes or time.monotonic() < self.not_before:
+                return []
             # A replicate takes no place: how many trials are under way decides what the sampler has seen.
-            there = sum(isinstance(member, Running) and member.result is None for member in members)
+            free = self.chosen.size - sum(isinstance(m, Running) and m.result is None for m in members)
+            found = self.claim(free)
+            if len(found) < free:
+                self.not_before = time.monotonic() + PAUSE
             new: list[Member] = []
-            for trial in self.claim(self.chosen.size - there) if self.mixes else ():
+            for trial in found:
                 attempt.trials.append(trial)
                 attempt.running.append(self._start(trial))
                 new += admit(attempt.running[-1])
@@ -357,14 +367,19 @@ class Worker:
                     with self._unless_lost(r):
                         self._note(r, report.epoch, report.metrics, when)
                         r.reports.write(wait=report.epoch in at)  # a rung compares: it waits for the storage
+        there = {t.number: t for t in storage.trials(self.study.optuna)} if any(r.epoch in at for r in reports) else {}
         stop = []
         for report in reports:
             member = members[report.member]
             r = member.of if isinstance(member, Replicate) else member
             lost = r.trial._trial_id in self.keeper.lost
-            if lost or (report.epoch in at and not r.protected and r.trial.should_prune()):
+            if lost or (report.epoch in at and not r.protected and self._falls(there[r.trial.number], there.values())):
                 stop.append(report.member)
         return stop
+
+    def _falls(self, trial: FrozenTrial, there: Iterable[FrozenTrial]) -> bool:
+        pruner = self.study.optuna.pruner
+        return isinstance(pruner, RungPruner) and pruner.stops(trial, there, self.study.optuna.direction)
 
     @contextmanager
     def _unless_lost(self, r: Running) -> Iterator[None]:

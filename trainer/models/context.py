@@ -120,7 +120,7 @@ class TransformerContext(nn.Module):
         seen = multiply(shares.flatten(0, 2), value.flatten(0, 2)).unflatten(0, query.shape[:3])
         seen = seen.permute(0, 2, 4, 1, 3).flatten(3).flatten(1, 2)  # (K, heads F/heads, S L)
         x = x + linear(attention.of("out_proj"), seen).transpose(1, 2)
-        inner = torch.relu(linear(w.of("linear1"), layer_norm(w.of("norm2"), x).transpose(1, 2)))
+        inner = linear(w.of("linear1"), layer_norm(w.of("norm2"), x).transpose(1, 2), "relu")
         return x + linear(w.of("linear2"), inner).transpose(1, 2)
 
 

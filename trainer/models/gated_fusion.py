@@ -84,12 +84,12 @@ class GatedFusion(nn.Module):
         seen = seen.contiguous() if seen.dim() == 2 else aligned(seen)
         z, utterance = self.utterance.stacked(w.of("utterance"), seen)
         mixed, gates = self.dialogue.stacked(w.of("dialogue"), z)
-        rec_global = linear(w.of("decode_out"), torch.tanh(linear(w.of("decode_in"), mixed)))
+        rec_global = linear(w.of("decode_out"), linear(w.of("decode_in"), mixed, "tanh"))
         z_inter, rec_inter = self.inter.stacked(w.of("inter"), seen)
         both = torch.cat([z, z_inter], dim=1).transpose(1, 2)
         fused = self.drop_fused(layer_norm(w.of("norm"), both))  # (K, n, 2H)
         told = self.context.stacked(w.of("context"), fused, lengths).transpose(1, 2)
-        logits = linear(w.of("classify_out"), self.drop_out.stacked(torch.relu(linear(w.of("classify_in"), told))))
+        logits = linear(w.of("classify_out"), self.drop_out.stacked(linear(w.of("classify_in"), told, "relu")))
         return Output(logits, rec_global, rec_inter, {"utterance": utterance, **gates}, z, z_inter)
 
     def shared_parameters(self) -> list[nn.Parameter]:

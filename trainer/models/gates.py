@@ -41,8 +41,8 @@ class UtteranceGate(nn.Module):
 
     def stacked(self, w: Weights, x: Tensor) -> tuple[Tensor, Tensor]:
         """x (D, n), shared, or (K, D, n); z and gate (K, H, n)."""
-        gate = hardtanh01(linear(w.of("gate"), x))
-        z = gate * torch.relu(linear(w.of("encode_out"), torch.tanh(linear(w.of("encode_in"), x))))
+        gate = linear(w.of("gate"), x, "hardtanh01")
+        z = gate * linear(w.of("encode_out"), linear(w.of("encode_in"), x, "tanh"), "relu")
         return z, gate
 
 
@@ -71,6 +71,6 @@ class DialogueGate(nn.Module):
         """z (K, H, n); the mixture and the gates (K, H, n)."""
         context = w["context"].unsqueeze(2)
         both = torch.cat([z, context.to(z.dtype).expand_as(z)], dim=1)
-        temporal, forget, inward = hardtanh01(linear(w.of("gates"), both)).chunk(3, dim=1)
+        temporal, forget, inward = linear(w.of("gates"), both, "hardtanh01").chunk(3, dim=1)
         mixed = temporal * (forget * context + inward * z)
         return mixed, dict(zip(self.NAMES, (temporal, forget, inward), strict=True))

@@ -46,5 +46,5 @@ class InterModal(nn.Module):
         scores = (query.unsqueeze(3) * key.unsqueeze(2)).sum(1) * query.shape[1] ** -0.5
         seen = (F.softmax(scores, dim=2).unsqueeze(1) * value.unsqueeze(2)).sum(3)
         tokens = layer_norm(w.of("norm"), (tokens + seen).permute(0, 3, 2, 1))  # (K, n, M, P)
-        z = torch.relu(linear(w.of("compress"), tokens.flatten(2).transpose(1, 2)))
+        z = linear(w.of("compress"), tokens.flatten(2).transpose(1, 2), "relu")
         return z, linear(w.of("reconstruct"), z)
