@@ -84,7 +84,7 @@ class Layout:
         return Weights({name: part[:, :size].unflatten(1, shape) for (name, shape), part, size in parts})
 
     def leaves(self, rows: Tensor, gradient: Tensor) -> Weights:
-        """Rows (K, P) as stacked parameters in the same memory; their `grad` are the same parts of `gradient` (K, P)."""
+        """Rows (K, P) as stacked parameters in their memory, with the same parts of `gradient` (K, P) as `grad`."""
         found = self.weights(rows.detach())
         for leaf, its in zip(found.named.values(), self.weights(gradient).named.values(), strict=True):
             leaf.requires_grad_().grad = its
