@@ -167,7 +167,7 @@ def test_a_lease_shorter_than_an_epoch_is_renewed_during_it(make_study, scripted
 
 def test_what_workers_wait_for_is_said_once(tmp_path):
     logs = [tmp_path / "0.log", tmp_path / "1.log"]
-    news = Waiting([local.Process(None, None, log) for log in logs])
+    news = Waiting([local.Process(None, log) for log in logs])
     for log in logs:
         log.write_text("2 trials are with other workers; waiting in case one of them stops\n")
     assert news() == []
