@@ -84,7 +84,7 @@ def going(make_place):
         if not any(t.state.name == "WAITING" for t in trials):
             return []
         found = [t for t in trials if t.state.name == "RUNNING" and len(t.intermediate_values) >= 2]
-        return [t for t in found if pid is None or t.user_attrs["worker"].split(":")[1] == str(pid)]
+        return [t for t in found if pid is None or t.user_attrs["worker"].split(":")[1:2] == [str(pid)]]
 
     return place, training
 
