@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainer.knobs import Config
+from trainer.resume import State
 from trainer.train import Result
 from tuner import lease
 from tuner.attempt import AWAY, Running
@@ -46,6 +47,11 @@ class Replicate:
     def label(self) -> str:
         """For what a script writes."""
         return f"{self.of.label}-replicate-{self.number}"
+
+    def save(self, state: State) -> None:
+        """Write where it stands."""
+        self.epoch = state["epoch"]
+        self.checkpoint.write([state])
 
     def end(self, result: Result) -> None:
         """Keep what became of it with the trial."""

@@ -6,7 +6,7 @@ import gc
 import math
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
 from trainer.calibrate import Choice
 from trainer.knobs import Config
@@ -221,8 +221,7 @@ class Worker:
         def save(states: Sequence[State]) -> None:
             for i, (member, state) in enumerate(zip(members, states, strict=True)):
                 if isinstance(member, Replicate) and i not in over:
-                    member.epoch = state["epoch"]
-                    member.checkpoint.write([state])
+                    member.save(state)
                 elif isinstance(member, Running) and member.trial._trial_id not in attempt.finished:
                     member.checkpoint.write([state], member.times)
             for r in {m.of for m in members if isinstance(m, Replicate) and m in m.of.replicates}:
@@ -276,8 +275,7 @@ class Worker:
         return self.outcomes.finish(r, result)
 
     def _save_replicate(self, replicate: Replicate, states: Sequence[State]) -> None:
-        replicate.epoch = states[0]["epoch"]
-        replicate.checkpoint.write(states)
+        replicate.save(states[0])
         come_along(replicate.of)
 
     def _end_replicate(self, replicate: Replicate, result: Result) -> None:
@@ -357,8 +355,9 @@ class Worker:
 
     def _judge(self, members: Sequence[Member], reports: list[EpochReport]) -> list[int]:
         """Report all, then judge all: returns the positions to stop."""
-        pruner = self.study.optuna.pruner
-        at = pruner.rungs if isinstance(pruner, RungPruner) else ()
+        optuna, pruner = self.study.optuna, self.study.optuna.pruner
+        rungs = pruner if isinstance(pruner, RungPruner) else None
+        at = rungs.rungs if rungs else ()
         for report in reports:
             r = members[report.member]
             if isinstance(r, Running):
@@ -367,19 +366,17 @@ class Worker:
                     with self._unless_lost(r):
                         self._note(r, report.epoch, report.metrics, when)
                         r.reports.write(wait=report.epoch in at)  # a rung compares: it waits for the storage
-        there = {t.number: t for t in storage.trials(self.study.optuna)} if any(r.epoch in at for r in reports) else {}
+        there = {t.number: t for t in storage.trials(optuna)} if any(r.epoch in at for r in reports) else {}
         stop = []
         for report in reports:
             member = members[report.member]
             r = member.of if isinstance(member, Replicate) else member
-            lost = r.trial._trial_id in self.keeper.lost
-            if lost or (report.epoch in at and not r.protected and self._falls(there[r.trial.number], there.values())):
+            falls = False
+            if rungs and report.epoch in at and not r.protected:
+                falls = rungs.stops(there[r.trial.number], there.values(), optuna.direction)
+            if falls or r.trial._trial_id in self.keeper.lost:
                 stop.append(report.member)
         return stop
-
-    def _falls(self, trial: FrozenTrial, there: Iterable[FrozenTrial]) -> bool:
-        pruner = self.study.optuna.pruner
-        return isinstance(pruner, RungPruner) and pruner.stops(trial, there, self.study.optuna.direction)
 
     @contextmanager
     def _unless_lost(self, r: Running) -> Iterator[None]:
