@@ -91,7 +91,7 @@ def _scoring(population: Population, clock: Callable[[], float]) -> float:
     """Seconds in which all members are scored once an epoch, from one batch of rows."""
     batch = population.rows(VALIDATION)[0]
     once = min(_time(lambda: population.members.evaluate([batch]), clock) for _ in range(2))
-    rows = population.data.n_rows(TRAIN) + population.data.n_rows(VALIDATION)
+    rows = sum(len(b.rows) for split in (TRAIN, VALIDATION) for b in population.rows(split))
     return once * rows / max(1, len(batch.rows))
 
 

@@ -31,6 +31,7 @@ from trainer.tensors import (
     default_batch_size,
     epoch_batches,
     evaluation_batches,
+    training_sample,
 )
 
 
@@ -39,8 +40,10 @@ class Population:
 
     configs: one a member; seed, for all or one a member: of initial weights, batch order and dropout (common random
     numbers where it is the same); noise, likewise: another number gives another batch order and other dropout masks,
-    with the same initial weights; fused: as one batched model, which only the built-in model can be, and only where
-    `data.mixes` with several seeds.
+    with the same initial weights; fused: as one batched model, which only the built-in model can be.
+
+    Where batches differ in shape (not `data.mixes`), only members of one seed and epoch can be one model: an epoch is
+    then trained by those that have trained the fewest, and the others wait until these have come as far.
     """
 
     def __init__(
@@ -63,26 +66,27 @@ class Population:
         self.seeds = dict(enumerate(zip(seeds, noises, strict=True)))
         self.epochs = dict.fromkeys(self.seeds, 0)
         """epochs that each member has trained"""
+        self.configs = dict(enumerate(configs))
         self.members: OneByOne | Stack
+        """those that train the next epoch"""
+        self.waiting: dict[int, Mapping[str, Any]] = {}
+        """where the others stand, as `state_dict` of a member"""
         if fused:
-            its = dict(enumerate(map(_built_in, configs)))
+            its = {i: _built_in(c) for i, c in self.configs.items() if data.mixes or self.seeds[i] == self.seeds[0]}
             assert isinstance(model, ModelConfig)
-            self.members = Stack(its, data, model, training, self.seeds, self.steps_per_epoch)
+            stack = self.members = Stack(its, data, model, training, self.seeds, self.steps_per_epoch)
+            others = self.configs.keys() - its.keys()
+            self.waiting = {i: stack.fresh(_built_in(self.configs[i]), *self.seeds[i]) for i in others}
         else:
-            self.members = OneByOne((i, self._member(config, *self.seeds[i])) for i, config in enumerate(configs))
-        self.best = {i: Best() for i in self.members}
-        self.norms: dict[int, list[np.ndarray]] = {i: [] for i in self.members}
+            self.members = OneByOne((i, self._member(config, *self.seeds[i])) for i, config in self.configs.items())
+        self.best = {i: Best() for i in self.configs}
+        self.norms: dict[int, list[np.ndarray]] = {i: [] for i in self.configs}
         self._split_rows: dict[int, list[Batch]] = {}
 
     @property
     def alive(self) -> list[int]:
         """Positions of the members still in training, as they came in."""
-        return list(self.members)
-
-    @property
-    def mixes(self) -> bool:
-        """Whether members at different epochs, or of different seeds, can be trained side by side."""
-        return not isinstance(self.members, Stack) or self.data.mixes
+        return sorted([*self.members, *self.waiting])
 
     def join(self, config: Config, seed: int, noise: int = 0, state: Mapping[str, Any] | None = None) -> int:
         """Take another member in; returns its position. For the others nothing changes.
@@ -90,11 +94,11 @@ class Population:
         state: where it stands, as :func:`trainer.resume.states` has it under `training`, and its `epoch`.
         """
         i = len(self.seeds)
-        self.seeds[i] = seed, noise
+        self.configs[i], self.seeds[i] = config, (seed, noise)
         self.epochs[i] = int(state["epoch"]) if state else 0
         its = state["training"] if state else None
         if isinstance(self.members, Stack):
-            self.members.join({i: (_built_in(config), seed, noise, its["member"] if its else None)})
+            self.waiting[i] = its["member"] if its else self.members.fresh(_built_in(config), seed, noise)
         else:
             self.members[i] = self._member(config, seed, noise)
             if its:
@@ -107,6 +111,22 @@ class Population:
         """Leave a position for a member that has ended already."""
         i = len(self.seeds)
         self.seeds[i], self.epochs[i] = (seed, noise), 0
+
+    def gather(self) -> None:
+        """Decide who trains the next epoch: all where they can be one model, else those that have trained least."""
+        stack = self.members
+        if not isinstance(stack, Stack):
+            return
+        cohorts: dict[tuple[Any, ...], list[int]] = {}
+        for i in self.alive:
+            cohorts.setdefault(() if self.data.mixes else (self.epochs[i], *self.seeds[i]), []).append(i)
+        next_ones = set(cohorts[min(cohorts)])
+        if leaving := set(stack) - next_ones:
+            states = stack.state_dict()
+            stack.keep(next_ones)
+            self.waiting |= {i: states[i] for i in leaving}
+        if coming := self.waiting.keys() & next_ones:
+            stack.join({i: (_built_in(self.configs[i]), *self.seeds[i], self.waiting.pop(i)) for i in sorted(coming)})
 
     def batches(self) -> list[dict[int, Batch]]:
         """The batches of the epoch that comes next: for each step, each member's. Who has trained as many epochs under
@@ -128,7 +148,9 @@ class Population:
         self.members.step(batches)
 
     def run_epoch(self, between: Callable[[], None] = lambda: None) -> list[EpochReport]:
-        """Train one epoch, evaluate, and report each member; `between` is called after each step and may raise."""
+        """Train one epoch, evaluate, and report each member that took part; `between` is called after each step and may
+        raise."""
+        self.gather()
         batches = self.batches()
         started = time.perf_counter()
         for batch in batches:
@@ -140,7 +162,7 @@ class Population:
         return self._reports(self.members.end_epoch(), speed)
 
     def count(self) -> None:
-        """Note that every member has trained an epoch more."""
+        """Note that every member that takes part has trained an epoch more."""
         for i in self.members:
             self.epochs[i] += 1
 
@@ -176,14 +198,17 @@ class Population:
         return Member(_built_in(config), self.data, self.model, self.training, seed, self.steps_per_epoch, noise)
 
     def rows(self, split: int) -> list[Batch]:
-        """The rows of a split in batches of the size in which these members are scored."""
+        """The rows of a split on which members are scored, of the training rows a sample; in batches of their size."""
         if split not in self._split_rows:
-            self._split_rows[split] = evaluation_batches(self.data, split, self.members.rows_at_once)
+            size = self.members.rows_at_once
+            batches = training_sample(self.data, size) if split == TRAIN else evaluation_batches(self.data, split, size)
+            self._split_rows[split] = batches
         return self._split_rows[split]
 
     def keep(self, positions: Collection[int]) -> None:
         """Go on with these members only; the others change nothing for them."""
         self.members.keep(positions)
+        self.waiting = {i: state for i, state in self.waiting.items() if i in positions}
 
     def test(self, i: int) -> dict[str, float]:
         """Test scores of a living member at its best epoch on validation: test/<yardstick>, test_f1/<class>."""
@@ -194,8 +219,8 @@ class Population:
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on exactly here; tensors, lists and plain numbers only."""
         return {
-            "epochs": {i: self.epochs[i] for i in self.members},
-            "members": self.members.state_dict(),
+            "epochs": {i: self.epochs[i] for i in self.alive},
+            "members": {**self.members.state_dict(), **self.waiting},
             "best": {i: {"epoch": b.epoch, "value": b.value, "state": b.state} for i, b in self.best.items()},
             "norms": {i: [norms.tolist() for norms in self.norms[i]] for i in self.norms},
         }
@@ -203,7 +228,11 @@ class Population:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a `state_dict` of a population with the same configs, data, settings and seed."""
         self.epochs |= state["epochs"]
-        self.members.load_state_dict(state["members"])
+        if isinstance(self.members, Stack):
+            self.members.load_state_dict({})
+            self.waiting = dict(state["members"])
+        else:
+            self.members.load_state_dict(state["members"])
         self.best = {i: Best(**best) for i, best in state["best"].items()}
         self.norms = {i: [np.array(norms) for norms in rows] for i, rows in state["norms"].items()}
 

@@ -40,8 +40,10 @@ def restore(population: Population, results: Sequence[Result], found: Sequence[M
     """Go on from the states of members with the same configs, data, settings and seed, in the same order; None for one
     that is at its beginning.
 
-    Raises InputError where there is not one state a member, or they are of different epochs and cannot be mixed.
+    Raises InputError where there is not one state a member.
     """
+    if len(found) != len(results):
+        raise InputError(f"expected the states of {len(results)} members; found {len(found)}")
     there = population.state_dict() if None in found else {}
     living: dict[int, Mapping[str, Any]] = {}
     epochs: dict[int, int] = {}
@@ -51,11 +53,6 @@ def restore(population: Population, results: Sequence[Result], found: Sequence[M
             epochs[i] = 0
         elif "training" in state:
             living[i], epochs[i] = state["training"], int(state["epoch"])
-    if len(found) != len(results) or (len(set(epochs.values())) > 1 and not population.mixes):
-        raise InputError(
-            f"members go on together from one epoch: expected {len(results)} states of one epoch; "
-            f"found {len(found)} of epochs {sorted(set(epochs.values()))}"
-        )
     for result, state in zip(results, found, strict=True):
         if state is not None:
             load_result(result, state["result"])

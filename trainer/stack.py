@@ -103,10 +103,10 @@ class Stack:
         states: dict[int, Mapping[str, Any]] = dict(self.state_dict())
         for i, (config, seed, noise, state) in new.items():
             self.configs[i], self.seeds[i] = config, (seed, noise)
-            states[i] = state or self._fresh(config, seed, noise)
+            states[i] = state or self.fresh(config, seed, noise)
         self.load_state_dict(states)
 
-    def _fresh(self, config: LossConfig, seed: int, noise: int) -> dict[str, Any]:
+    def fresh(self, config: LossConfig, seed: int, noise: int) -> dict[str, Any]:
         """The state of a member before its first step."""
         return {
             "model": initial_model(self.data, self.model, seed).state_dict(),

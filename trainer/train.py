@@ -98,12 +98,13 @@ def train(
     """Train one member a config, side by side; one Result each: of `configs`, then of those that came later.
 
     `seed`, `noise` and `fused` as in :class:`Population`. `report` is called once an epoch with the reports of all
-    living members and says whom to stop. A member whose losses are not finite is stopped here; the others go on.
+    members that trained it and says whom to stop. A member whose losses are not finite is stopped here; the others go
+    on.
 
     After an epoch has been judged, `save` may write where the members stand; the same call with these states as
     `resume` goes on from there, bit for bit on a CPU; None stands for a member at its beginning. `between` is called
     between steps. `ended` gets each result once the member's training is over. `more` is asked for others after each
-    epoch, where members can be at different epochs (:attr:`Population.mixes`). All may raise.
+    epoch. All may raise.
     """
     objective = objective or Objective()
     population = Population(configs, data, model, training, seed=seed, noise=noise, objective=objective, fused=fused)
@@ -120,7 +121,7 @@ def train(
             results[r.member].record(r)
 
         stop = set(report(reports))
-        going = []
+        over = []
         for r in reports:
             result, best = results[r.member], population.best[r.member]
             result.best_epoch, result.best_value = best.epoch, best.value
@@ -132,13 +133,12 @@ def train(
             elif r.epoch == training.epochs or (patience and r.epoch - best.epoch >= patience):
                 _complete(result, population, r.member, objective)
             else:
-                going.append(r.member)
-        population.keep(going)
-        for r in reports:
-            if r.member not in going:
-                ended(r.member, results[r.member])
-        if population.mixes:
-            _welcome(more(), population, results, ended)
+                continue
+            over.append(r.member)
+        population.keep([i for i in population.alive if i not in over])
+        for i in over:
+            ended(i, results[i])
+        _welcome(more(), population, results, ended)
         if population.alive:
             save(lambda: states(population, results))
 

@@ -72,7 +72,7 @@ def work(
         chosen = choice(study.optuna, study.place.state, study.spec, tensors, device, say, given=population, most=most)
         worker = Worker(study, tensors, study.tracker(), device, say, keeper, chosen)
         finished, failed = 0, 0
-        while trials := keeper.next(lambda: worker.claim(chosen.size), say, stay=stay):
+        while trials := keeper.next(worker.begin, say, stay=stay):
             states = worker.run(trials)
             finished += len(states)
             failed = failed + len(states) if set(states) == {TrialState.FAIL} else 0
@@ -117,6 +117,7 @@ class Worker:
         self.study, self.data, self.tracker, self.device, self.say = study, data, tracker, device, say
         self.chosen = chosen
         self.mixes = chosen.fused and data is not None and data.mixes
+        """whether members of any epoch and seed can be one model"""
         self.keeper, self.checkpoints = keeper, folder(study.place.state, study.name)
         self.outcomes = Outcomes(study, data, tracker, keeper, say)
         self.objective = study.spec.goal
@@ -128,6 +129,21 @@ class Worker:
         self.last_failure = ""
         self.not_before = 0.0
         """when to look into the queue again after it was empty, on a monotonic clock"""
+
+    def begin(self) -> list[Trial]:
+        """Trials from the queue to begin with: those that were under way before, and new ones as when others end."""
+        waiting = storage.trials(self.study.optuna, [TrialState.WAITING])
+        known = sum("run_id" in trial.user_attrs for trial in waiting)
+        free = self.chosen.size - min(known, self.chosen.size)
+        return self.claim(self.chosen.size if self.enough(free) else self.chosen.size - free)
+
+    def enough(self, free: int) -> bool:
+        """Whether so many free places are reason enough to begin with new trials.
+
+        One is, where it joins the model of the others. Where it would train by itself until it has come as far as
+        they, half of the places are: fewer would be slow, and those that wait are what time has been spent on.
+        """
+        return free > 0 if self.mixes else 2 * free >= self.chosen.size
 
     def claim(self, count: int) -> list[Trial]:
         """Up to `count` trials from the queue. One whose workers keep dying ends here."""
@@ -149,13 +165,13 @@ class Worker:
     def run(self, trials: Sequence[Trial]) -> list[TrialState]:
         """Train claimed trials together and tell how each ended; what another worker took over is left to it.
 
-        Where the trainer can mix epochs, the place of a trial that ends goes to the next one in the queue.
+        Where they are one model, the places of trials that end go to the next ones in the queue.
         """
         attempt = Together(list(trials))
         try:
             for trial in trials:
                 attempt.running.append(self._start(trial))
-            for group in together(attempt.running, mixed=self.mixes):
+            for group in together(attempt.running, mixed=self.chosen.fused):
                 self._run_group(attempt, group)
             return attempt.states
         except Interrupted:
@@ -183,6 +199,8 @@ class Worker:
         """Train trials side by side, and others that take the places of those that end."""
         members: list[Member] = []
         over: set[int] = set()
+        saved: dict[int, int] = {}
+        """epochs of the members whose checkpoints were written"""
 
         def admit(r: Running) -> list[Member]:
             new: list[Member] = [r, *r.replicates] if self.mixes else [r]
@@ -204,10 +222,12 @@ class Worker:
                 self.keeper.release(r.trial)
 
         def more() -> list[Newcomer]:
-            if not self.mixes or time.monotonic() < self.not_before:
+            if not self.chosen.fused or time.monotonic() < self.not_before:
                 return []
             # A replicate takes no place: how many trials are under way decides what the sampler has seen.
             free = self.chosen.size - sum(isinstance(m, Running) and m.result is None for m in members)
+            if not self.enough(free):
+                return []
             found = self.claim(free)
             if len(found) < free:
                 self.not_before = time.monotonic() + PAUSE
@@ -220,6 +240,9 @@ class Worker:
 
         def save(states: Sequence[State]) -> None:
             for i, (member, state) in enumerate(zip(members, states, strict=True)):
+                if saved.get(i) == state["epoch"] and i not in over:
+                    continue  # it waits for others
+                saved[i] = state["epoch"]
                 if isinstance(member, Replicate) and i not in over:
                     member.save(state)
                 elif isinstance(member, Running) and member.trial._trial_id not in attempt.finished:
@@ -229,7 +252,8 @@ class Worker:
 
         for r in group:
             admit(r)
-        results = self._train(list(members), partial(self._judge, members), save, ended, more)
+        judge = partial(self._judge, members)
+        results = self._train(list(members), judge, save, ended, more, fused=self.chosen.fused)
         for i, result in enumerate(results):
             if i not in over:
                 ended(i, result)
@@ -241,6 +265,8 @@ class Worker:
         save: Callable[[Sequence[State]], None] = lambda states: None,
         ended: Callable[[int, Result], None] = lambda member, result: None,
         more: Callable[[], Sequence[Newcomer]] = lambda: (),
+        *,
+        fused: bool = False,
     ) -> list[Result]:
         """Train members with the model, from where they stand, or by the script, from the start."""
         spec, configs = self.study.spec, [m.config for m in members]
@@ -258,7 +284,7 @@ class Worker:
             spec.training,
             seed=members[0].seed if len(seeds) == 1 else [m.seed for m in members],
             objective=self.objective,
-            fused=self.chosen.fused,
+            fused=fused,
             report=report,
             resume=[m.found.states[0] if m.found else None for m in members] if any(m.found for m in members) else (),
             save=Saving(save, self.say),

@@ -257,11 +257,49 @@ def test_members_that_stood_at_different_epochs_go_on_to_the_bit(tensors, small)
         assert all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_what_cannot_be_mixed(tensors):
-    model = ModelConfig(hidden=8, view_width=4)
-    training = TrainingConfig(epochs=3, batch_size=24)
-    for changes in ({"dialogue": DIALOGUES["gru"]}, {"labels": 0.5}):
-        data = tensors(**changes)
-        assert not Population([LossConfig()] * 2, data, model, training, seed=0, fused=True).mixes
-        assert Population([LossConfig()] * 2, data, model, training, seed=0).mixes
-    assert Population([LossConfig()] * 2, tensors(), model, training, seed=0, fused=True).mixes
+UNMIXED = [{"dialogue": DIALOGUES["gru"]}, {"labels": 0.5}]
+
+
+@pytest.mark.parametrize("changes", UNMIXED)
+def test_where_batches_differ_in_shape_the_others_wait(tensors, small, changes):
+    # Two that end at epoch 2 make room; who comes then is brought to epoch 2 before all go on as one model.
+    data = tensors(**changes)
+    training = TrainingConfig(epochs=4, batch_size=24, conflict_every=2)
+    members = configs()[:5]
+    population = Population(members[:4], data, small, training, seed=1, fused=True)
+    trained = []
+
+    def run():
+        trained.append([report.member for report in population.run_epoch()])
+
+    run(), run()
+    population.keep([1, 3])
+    assert population.join(members[4], 1) == 4
+    run()
+    standing = population.state_dict()
+    run(), run(), run()
+    assert trained == [[0, 1, 2, 3], [0, 1, 2, 3], [4], [4], [1, 3, 4], [1, 3, 4]] and population.alive == [1, 3, 4]
+
+    resumed = Population(members, data, small, training, seed=1, fused=True)
+    resumed.load_state_dict(standing)
+    for _ in range(3):
+        resumed.run_epoch()
+    for i in (1, 3, 4):
+        alone = Population([members[i]], data, small, training, seed=1, fused=True)
+        for _ in range(4):
+            alone.run_epoch()
+        found = population.members.snapshot(i)
+        for other in (resumed.members.snapshot(i), alone.members.snapshot(0)):
+            assert all(torch.equal(found[name], other[name]) for name in found)
+
+
+@pytest.mark.parametrize("changes", UNMIXED)
+def test_seeds_that_cannot_share_a_stack_take_turns(tensors, small, changes):
+    data, training = tensors(**changes), TrainingConfig(epochs=2, batch_size=24)
+    both = Population([LossConfig()] * 3, data, small, training, seed=[1, 7, 1], fused=True)
+    told = [[(r.member, r.epoch) for r in both.run_epoch()] for _ in range(4)]
+    assert told == [[(0, 1), (2, 1)], [(1, 1)], [(0, 2), (2, 2)], [(1, 2)]]
+    alone = Population([LossConfig()], data, small, training, seed=7, fused=True)
+    alone.run_epoch(), alone.run_epoch()
+    a, b = both.members.snapshot(1), alone.members.snapshot(0)
+    assert all(torch.equal(a[name], b[name]) for name in a)

@@ -16,6 +16,7 @@ from trainer.tensors import (
     evaluation_batches,
     resolve_context,
     to_tensors,
+    training_sample,
 )
 
 
@@ -82,6 +83,28 @@ def test_an_epoch_covers_every_training_row_once_in_near_equal_batches(dataset, 
     assert len(sizes) == -(-72 // batch_size)
     assert max(sizes) - min(sizes) <= 1 and max(sizes) <= batch_size
     assert all(batch.lengths.tolist() == [1] * len(batch.rows) for batch in batches)
+
+
+@pytest.mark.parametrize("rows", [600, 4000])
+def test_training_is_scored_on_whole_dialogues_as_large_as_validation(dataset, tensors, monkeypatch, rows):
+    monkeypatch.setattr("trainer.tensors.SCORED", 500)
+    dialogue = uneven(rows)
+    data, source = tensors(rows, dialogue=dialogue), dataset(rows, dialogue=dialogue)
+    found = rows_of(training_sample(data, 64))
+    train = source.rows(TRAIN)
+    assert len(found) == len(np.unique(found)) and np.isin(found, train).all()
+    assert np.isin(train, found).sum() == np.isin(dialogue[train], dialogue[found]).sum()
+    wanted = min(len(train), max(500, data.n_rows(VALIDATION)))
+    assert wanted <= len(found) < wanted + 10
+    assert found.tolist() == rows_of(training_sample(data, 4096)).tolist()
+
+
+def test_where_labels_are_missing_all_training_rows_are_scored(tensors, monkeypatch):
+    monkeypatch.setattr("trainer.tensors.SCORED", 5)
+    data = tensors()
+    assert data.n_rows(TRAIN) > len(rows_of(training_sample(data)))
+    few = dataclasses.replace(data, fully_labelled=False)
+    assert len(rows_of(training_sample(few))) == data.n_rows(TRAIN)
 
 
 def test_order_depends_on_seed_and_epoch_alone(tensors):
