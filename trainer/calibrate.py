@@ -23,7 +23,7 @@ SIZE = 8
 """Members at once, where so many are allowed: most of the gain, and a search has seen most of its trials."""
 STEPS = 20
 """Steps that are timed, each of them one by one and fused."""
-SECONDS = 1.0
+SECONDS = 0.5
 """Time for either, at most; slow steps are fewer, three at least."""
 MARGIN = 1.1
 """Fused members have to be faster by this factor, which is what timings on a shared machine are worth."""

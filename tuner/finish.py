@@ -9,8 +9,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from trainer.convergence import speed
-from tuner import charts, dashboard, diagnosis, export, note, storage, view, yaml
-from tuner.reference import logistic_regression
+from tuner import charts, dashboard, diagnosis, export, note, reference, storage, view, yaml
 from tuner.report import study as report
 from tuner.study import Study, spec_dict
 from tuner.summary import best_trial, curve, label, summarise, title
@@ -26,9 +25,7 @@ def finish(study: Study) -> dict[str, Any]:
     Doing it again, after more trials, replaces what was there.
     """
     tracker = study.tracker()
-    if "reference" not in study.optuna.user_attrs:
-        has_data = study.spec.command is None
-        study.optuna.set_user_attr("reference", logistic_regression(study.data()) if has_data else None)
+    reference.ensure(study)
     done = storage.trials(study.optuna, [TrialState.COMPLETE])
     _add_speed(study, tracker, done)
     findings = diagnosis.as_data(diagnose(study, done))

@@ -80,11 +80,12 @@ class Keeper:
         say: Callable[[str], None],
         *,
         stay: bool = True,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> list[Trial]:
         """What `claim` finds; where nothing waits, later, as long as other workers train, in case one of them stops.
 
-        Empty when every trial has ended or, where told not to stay, when nothing waits. Raises Interrupted when a
-        signal asks this process to leave.
+        meanwhile: called once before waiting. Empty when every trial has ended or, where told not to stay, when nothing
+        waits. Raises Interrupted when a signal asks this process to leave.
         """
         told = False
         while True:
@@ -97,10 +98,12 @@ class Keeper:
             running = trials(self.study, [TrialState.RUNNING])
             if not running or not stay:
                 return []
+            pause = max(POLL, 30 * (time.monotonic() - began))
             if not told:
                 say(f"{len(running)} trials are with other workers; waiting in case one of them stops")
+                meanwhile()
             told = True
-            rest(max(POLL, 30 * (time.monotonic() - began)))
+            rest(pause)
 
     def recover(self) -> list[FrozenTrial]:
         """Put dead workers' trials back into the queue; returns them as they were."""

@@ -23,7 +23,7 @@ from trainer.resume import State
 from trainer.tensors import TensorData, to_tensors
 from trainer.train import Newcomer, Receiver, Result, train
 from tuner import device as devices
-from tuner import lease, own_code, provenance, replicates, storage
+from tuner import lease, own_code, provenance, reference, replicates, storage
 from tuner.attempt import Running, together
 from tuner.calibrate import choice, describe
 from tuner.checkpoint import Checkpoint, Found, Saving, folder, identity, tidy
@@ -72,7 +72,7 @@ def work(
         chosen = choice(study.optuna, study.place.state, study.spec, tensors, device, say, given=population, most=most)
         worker = Worker(study, tensors, study.tracker(), device, say, keeper, chosen)
         finished, failed = 0, 0
-        while trials := keeper.next(worker.begin, say, stay=stay):
+        while trials := keeper.next(worker.begin, say, stay=stay, meanwhile=partial(reference.ensure, study)):
             states = worker.run(trials)
             finished += len(states)
             failed = failed + len(states) if set(states) == {TrialState.FAIL} else 0

@@ -53,10 +53,16 @@ def start(
     if out.is_terminal and not quiet:
         # Right after the installation, Python compiles the libraries: most of a minute in which nothing else is said.
         out.print("[dim]preparing (the first start takes longest)[/dim]")
+    from tuner import device as devices
+    from tuner.launch import local
+
+    place = open_place(state, storage, tracking_uri)
+    if not (place.made or detach):
+        # A study takes seconds to make, most of them for libraries and for MLflow's database.
+        local.warm(devices.resolve(device))
     from tuner.start import run
     from tuner.study import open_study
 
-    place = open_place(state, storage, tracking_uri)
     summary = run(
         place,
         study,
