@@ -36,6 +36,11 @@ def states(population: Population, results: Sequence[Result]) -> list[State]:
     return found
 
 
+def final_state(result: Result) -> State:
+    """The state of a member whose training is over."""
+    return {"epoch": result.epochs, "result": _result_state(result)}
+
+
 def restore(population: Population, results: Sequence[Result], found: Sequence[Mapping[str, Any] | None]) -> None:
     """Go on from the states of members with the same configs, data, settings and seed, in the same order; None for one
     that is at its beginning.

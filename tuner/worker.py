@@ -19,7 +19,7 @@ from optuna.trial import Trial, TrialState
 from trainer.calibrate import Choice
 from trainer.knobs import Config
 from trainer.metrics import EpochReport
-from trainer.resume import State
+from trainer.resume import State, final_state
 from trainer.tensors import TensorData, to_tensors
 from trainer.train import Newcomer, Receiver, Result, train
 from tuner import device as devices
@@ -131,11 +131,11 @@ class Worker:
         """when to look into the queue again after it was empty, on a monotonic clock"""
 
     def begin(self) -> list[Trial]:
-        """Trials from the queue to begin with: those that were under way before, and new ones as when others end."""
+        """Trials from the queue to begin with: those that were under way before, if any, to which new ones come as if
+        nothing had happened."""
         waiting = storage.trials(self.study.optuna, [TrialState.WAITING])
         known = sum("run_id" in trial.user_attrs for trial in waiting)
-        free = self.chosen.size - min(known, self.chosen.size)
-        return self.claim(self.chosen.size if self.enough(free) else self.chosen.size - free)
+        return self.claim(min(known, self.chosen.size) or self.chosen.size)
 
     def enough(self, free: int) -> bool:
         """Whether so many free places are reason enough to begin with new trials.
@@ -201,6 +201,8 @@ class Worker:
         over: set[int] = set()
         saved: dict[int, int] = {}
         """epochs of the members whose checkpoints were written"""
+        later: list[Running] = []
+        """whose replicates are trained once those that ended with it have been told"""
 
         def admit(r: Running) -> list[Member]:
             new: list[Member] = [r, *r.replicates] if self.mixes else [r]
@@ -215,13 +217,27 @@ class Worker:
                 r = member.of
             else:
                 r, r.result = member, result
-            if r.result is not None and not (self.mixes and r.replicates):
-                with self._unless_lost(r):
-                    attempt.states += self._finish(r, r.result)
-                attempt.finished.add(r.trial._trial_id)
-                self.keeper.release(r.trial)
+            if r.result is None or (self.mixes and r.replicates):
+                return
+            if r.replicates:
+                later.append(r)
+            else:
+                finish(r, r.result)
+
+        def finish(r: Running, result: Result) -> None:
+            with self._unless_lost(r):
+                attempt.states += self._finish(r, result)
+            attempt.finished.add(r.trial._trial_id)
+            self.keeper.release(r.trial)
+
+        def repeat() -> None:
+            for r in later:
+                assert r.result is not None
+                finish(r, r.result)
+            later.clear()
 
         def more() -> list[Newcomer]:
+            repeat()
             if not self.chosen.fused or time.monotonic() < self.not_before:
                 return []
             # A replicate takes no place: how many trials are under way decides what the sampler has seen.
@@ -257,6 +273,7 @@ class Worker:
         for i, result in enumerate(results):
             if i not in over:
                 ended(i, result)
+        repeat()
 
     def _train(
         self,
@@ -295,6 +312,8 @@ class Worker:
 
     def _finish(self, r: Running, result: Result) -> list[TrialState]:
         """What is left to do for a trial whose training is over."""
+        if r.replicates and self.data is not None:
+            r.checkpoint.write([final_state(result)], r.times)
         for replicate in list(r.replicates):
             (found,) = self._train([replicate], save=partial(self._save_replicate, replicate))
             self._end_replicate(replicate, found)

@@ -4,6 +4,7 @@ import pytest
 from optuna.trial import TrialState
 
 from trainer.population import Population
+from trainer.tensors import TensorData
 from tuner import worker
 from tuner.interrupt import STOP, Interrupted
 from tuner.study import open_study
@@ -26,7 +27,7 @@ def test_the_place_of_a_trial_that_ends_goes_to_the_next(make_study, monkeypatch
     sizes, run_epoch = [], Population.run_epoch
 
     def counted(population, between):
-        sizes.append((len(population.members), len({population.epochs[i] for i in population.alive})))
+        sizes.append((len(population.alive), len({population.epochs[i] for i in population.alive})))
         return run_epoch(population, between)
 
     monkeypatch.setattr(Population, "run_epoch", counted)
@@ -41,7 +42,33 @@ def test_the_place_of_a_trial_that_ends_goes_to_the_next(make_study, monkeypatch
     assert all(set(t.intermediate_values) == set(range(1, t.user_attrs["result"]["epochs"] + 1)) for t in trials)
 
 
-def test_the_same_seed_gives_the_same_study_however_often_it_is_interrupted(make_study, monkeypatch):
+def test_where_batches_differ_in_shape_half_of_the_places_are_refilled_at_once(make_study, monkeypatch):
+    monkeypatch.setattr(TensorData, "mixes", False)
+    study = make_study(plans={}, search=SEARCH | {"trials": 16, "replicates": 0}, training={"epochs": 8})
+    trained, alive, run_epoch = [], [], Population.run_epoch
+
+    def counted(population, between):
+        reports = run_epoch(population, between)
+        trained.append(sorted((population.epochs[r.member], r.member) for r in reports))
+        alive.append(len(population.alive))
+        return reports
+
+    monkeypatch.setattr(Population, "run_epoch", counted)
+    count, _ = work(study, 4)
+    trials = open_study(study.place, "tiny").optuna.get_trials()
+    assert count == 16 and any(t.state == TrialState.PRUNED for t in trials)
+    assert sum(map(len, trained)) == sum(len(t.intermediate_values) for t in trials)
+    assert all(set(t.intermediate_values) == set(range(1, t.user_attrs["result"]["epochs"] + 1)) for t in trials)
+    # One epoch at a time; who came later catches up with who waits, and they go on together.
+    assert all(len({epoch for epoch, _ in epochs}) == 1 for epochs in trained)
+    assert max(alive) == 4 and any(len(epochs) < there for epochs, there in zip(trained, alive, strict=True))
+    newcomers = [len(epochs) for epochs in trained if epochs[0][0] == 1]
+    assert sum(newcomers) == 16 and all(count >= 2 for count in newcomers[:-1])
+
+
+@pytest.mark.parametrize("mixes", [True, False])
+def test_the_same_seed_gives_the_same_study_however_often_it_is_interrupted(make_study, monkeypatch, mixes):
+    monkeypatch.setattr(TensorData, "mixes", mixes)
     straight = make_study(state="straight", search=SEARCH)
     work(straight)
     again = make_study(state="again", search=SEARCH)
@@ -65,7 +92,7 @@ def test_the_same_seed_gives_the_same_study_however_often_it_is_interrupted(make
     STOP.clear()
     assert count > 8
     assert outcome(again) == outcome(straight)
-    # The baseline's other seeds were in the same model, and on top of the places that trials take.
+    # Where they can be, the baseline's other seeds were in the same model, on top of the places that trials take.
     values, epochs = (straight.optuna.user_attrs["replicates"][key] for key in ("values", "epochs"))
     assert len(values) == 2 and epochs == 8
     assert again.optuna.user_attrs["replicates"] == straight.optuna.user_attrs["replicates"]

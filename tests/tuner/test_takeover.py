@@ -12,8 +12,7 @@ from mlflow.entities import ViewType
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
-from trainer.tensors import TensorData
-from tuner import attempt, checkpoint, lease, patience, storage, tracking, worker
+from tuner import attempt, calibrate, checkpoint, lease, patience, storage, tracking, worker
 from tuner.interrupt import STOP
 from tuner.study import open_study
 from tuner.summary import summarise
@@ -292,9 +291,9 @@ def test_an_expired_trial_is_taken_over_while_other_workers_wait(make_study, scr
 
 
 def test_a_population_that_was_killed_half_way_through_its_checkpoints_goes_on(make_study, scripted, monkeypatch):
-    """Two of four have the checkpoint of epoch 3, two that of epoch 2: where epochs cannot be mixed, as with
-    dialogues, they go on in two groups."""
-    monkeypatch.setattr(TensorData, "mixes", False)
+    """Two of four have the checkpoint of epoch 3, two that of epoch 2: where they are not one model they go on in two
+    groups."""
+    monkeypatch.setattr(calibrate, "can_fuse", lambda model: False)
     study = make_study(plans={}, search={"trials": 4, "pruner": "none"}, **LONG)
     calls = scripted(kill_at(4))
     write, written = checkpoint.Checkpoint.write, []

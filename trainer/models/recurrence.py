@@ -40,45 +40,50 @@ class Recurrence(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, sizes: Sequence[int]) -> Tensor:
         """The states, step after step of `sizes` rows, as x has them."""
         width, weight = weight.shape[2], aligned(weight)
+        gated = 2 * width
+        # Both biases at once; the candidate's recurrent one is apart from its input, as r scales it.
+        bias = bias.unsqueeze(2)
+        plus = torch.cat([x[:, :gated] + bias[:, :gated], bias[:, gated:].expand_as(x[:, gated:])], dim=1)
         h = x.new_zeros(x.shape[0], width, sizes[0])
-        before, after, gates = [], [], []
-        for now in x.split(list(sizes), dim=2):
+        states, before, gates, candidates, recalls = [], [], [], [], []
+        for now, given in zip(plus.split(list(sizes), dim=2), x[:, gated:].split(list(sizes), dim=2), strict=True):
             h = h[:, :, : now.shape[2]]
-            told = product(weight, aligned(h), bias.unsqueeze(2))
+            told = product(weight, aligned(h), now)
             # The sigmoid by tanh: on a CPU torch.sigmoid rounds differently at the end of a tensor, so a member's bits
             # would depend on its place.
-            both = torch.tanh(0.5 * (now[:, : 2 * width] + told[:, : 2 * width])).mul_(0.5).add_(0.5)
-            recalled = told[:, 2 * width :]
-            candidate = torch.tanh(torch.addcmul(now[:, 2 * width :], both[:, :width], recalled))
+            both = torch.tanh(0.5 * told[:, :gated]).mul_(0.5).add_(0.5)
+            recalled = told[:, gated:]
+            candidate = torch.addcmul(given, both[:, :width], recalled).tanh_()
             before.append(h)
             h = torch.lerp(candidate, h, both[:, width:])
-            after.append(h)
-            gates.append(torch.cat([both, candidate, recalled], dim=1))
-        ctx.save_for_backward(torch.cat(before, 2), torch.cat(gates, 2), weight)
+            states.append(h)
+            gates.append(both)
+            candidates.append(candidate)
+            recalls.append(recalled)
+        ctx.save_for_backward(*(torch.cat(parts, 2) for parts in (before, gates, candidates, recalls)), weight)
         ctx.sizes = list(sizes)
-        return torch.cat(after, 2)
+        return torch.cat(states, 2)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # type: ignore[override]
         """The gradients of x, weight and bias from that of the states."""
-        before, gates, weight = ctx.saved_tensors
-        r, z, candidate, recalled = gates.chunk(4, dim=1)
+        before, gates, candidate, recalled, weight = ctx.saved_tensors
+        r, z = gates.chunk(2, dim=1)
         # What each gate's input gets is dh times a factor that needs no recurrence.
         to_c = (1 - z) * (1 - candidate.square())
         to_z = (before - candidate) * z * (1 - z)
         to_r = to_c * recalled * r * (1 - r)
         factors = torch.cat([to_r, to_z, to_c * r], dim=1).unflatten(1, (3, -1)).split(ctx.sizes, dim=3)
-        keeps, grads = z.split(ctx.sizes, dim=2), grad.split(ctx.sizes, dim=2)
+        dh = grad.clone()
+        keeps, dhs = z.split(ctx.sizes, dim=2), dh.split(ctx.sizes, dim=2)
         back = weight.transpose(1, 2)
         carried = grad.new_zeros(grad.shape[0], grad.shape[1], 0)
-        told, dhs = [], []
+        told = []
         for t in reversed(range(len(ctx.sizes))):
-            dh = grads[t].clone()
-            dh[:, :, : carried.shape[2]] += carried
-            told.append((dh.unsqueeze(1) * factors[t]).flatten(1, 2))
-            dhs.append(dh)
-            carried = product(back, aligned(told[-1]), dh * keeps[t])
-        to_told, dh = torch.cat(told[::-1], 2), torch.cat(dhs[::-1], 2)
+            dhs[t][:, :, : carried.shape[2]] += carried
+            told.append((dhs[t].unsqueeze(1) * factors[t]).flatten(1, 2))
+            carried = product(back, aligned(told[-1]), dhs[t] * keeps[t])
+        to_told = torch.cat(told[::-1], 2)
         width = dh.shape[1]
         to_x = torch.cat([to_told[:, : 2 * width], dh * to_c], dim=1)
         return to_x, product(aligned(to_told), aligned(before).transpose(1, 2)), to_told.sum(2), None
