@@ -128,10 +128,6 @@ class Stack:
 
         order = sorted(states, key=place)
         self.configs = {i: self.configs[i] for i in order}
-        if len(order) == 1:
-            # A product of a batch of one takes another kernel, which rounds differently: the last member has a double,
-            # so that its bits do not change when the others are gone.
-            order *= 2
         every, like = [self.configs[i] for i in order], self.data.x
         rows = torch.stack([self.layout.row(states[i]["model"]) for i in order])
         self.rows = rows.to(like.device, like.dtype)
@@ -305,7 +301,7 @@ class Stack:
         """Tell the weightings the epoch's mean of each unweighted term."""
         positions = list(self.configs)
         for group in self.groups:
-            its = [means[positions[k % len(self)]] for k in group.index.tolist()]
+            its = [means[positions[k]] for k in group.index.tolist()]
             names = {name for mean in its for name in mean}
             group.strategy.end_epoch(
                 {n: torch.tensor([mean.get(n, math.nan) for mean in its], dtype=torch.float64) for n in names}
@@ -313,12 +309,12 @@ class Stack:
 
     def evaluate(self, batches: list[Batch], *, gates: bool = True) -> dict[int, Scores]:
         """Score every member on some rows."""
-        every = dict(zip(self.configs, self._score(self.rows, batches, gates), strict=False))
+        every = dict(zip(self.configs, self._score(self.rows, batches, gates), strict=True))
         return {i: every[i] for i in self}
 
     def test(self, i: int, state: Mapping[str, Tensor], batches: list[Batch]) -> Scores:
         """Score a member in another state of its model on some rows."""
-        return self._score(self.layout.row(state).expand(2, -1), batches, True)[0]
+        return self._score(self.layout.row(state)[None], batches, True)[0]
 
     def _score(self, rows: Tensor, batches: list[Batch], gates: bool) -> list[Scores]:
         self._train(False)

@@ -199,7 +199,11 @@ def aligned(x: Tensor) -> Tensor:
 
 
 def product(a: Tensor, b: Tensor, plus: Tensor | None = None) -> Tensor:
-    """a (K, m, i) times b (K, i, n), plus (K, m, 1); (K, m, n), aligned."""
+    """a (K, m, i) times b (K, i, n), plus (K, m, 1 or n); (K, m, n), aligned."""
+    if len(a) == 1:
+        # A batch of one takes another kernel, which rounds differently: the last member's products are made twice, so
+        # that its bits do not change when the others are gone.
+        return product(a.expand(2, -1, -1), b.expand(2, -1, -1), None if plus is None else plus.expand(2, -1, -1))[:1]
     out = _room(a, a.shape[1], b.shape[2])
     if plus is None:
         return torch.bmm(a, b, out=out)
