@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gc
 import math
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -28,6 +26,7 @@ from tuner.attempt import Running, together
 from tuner.calibrate import choice, describe
 from tuner.checkpoint import Checkpoint, Found, Saving, folder, identity, tidy
 from tuner.errors import RunError, UserCodeError
+from tuner.group import Group, Member, Together
 from tuner.interrupt import Interrupted, leave_before_long, leave_if_asked, signals
 from tuner.keeper import Keeper
 from tuner.masking import masked
@@ -43,8 +42,6 @@ from tuner.summary import config_of, label, title
 from tuner.tracking import Tracker, finite
 
 ONE_BY_ONE = Choice()
-PAUSE = 5.0
-"""Seconds between two looks into an empty queue of a worker whose places are not all taken."""
 FAILURES_IN_A_ROW = 3
 """So many failures one after the other are no accident: the worker stops."""
 
@@ -82,25 +79,6 @@ def work(
     return finished
 
 
-Member = Running | Replicate
-
-
-@dataclass(slots=True)
-class Together:
-    """Trials that one worker trains side by side."""
-
-    trials: list[Trial]
-    """all that it has claimed"""
-    running: list[Running] = field(default_factory=list)
-    finished: set[int] = field(default_factory=set)
-    """ids of those that are over, for this worker"""
-    states: list[TrialState] = field(default_factory=list)
-
-    def unfinished(self) -> list[Trial]:
-        """Those that are under way."""
-        return [trial for trial in self.trials if trial._trial_id not in self.finished]
-
-
 class Worker:
     """What one worker process needs to run trials."""
 
@@ -127,8 +105,6 @@ class Worker:
         self.tags |= {"code": " ".join(f"{name}={digits}" for name, digits in self.code.items())} if self.code else {}
         self.tags |= {"population": describe(chosen)}
         self.last_failure = ""
-        self.not_before = 0.0
-        """when to look into the queue again after it was empty, on a monotonic clock"""
 
     def begin(self) -> list[Trial]:
         """Trials from the queue to begin with: those that were under way before, if any, to which new ones come as if
@@ -136,14 +112,6 @@ class Worker:
         waiting = storage.trials(self.study.optuna, [TrialState.WAITING])
         known = sum("run_id" in trial.user_attrs for trial in waiting)
         return self.claim(min(known, self.chosen.size) or self.chosen.size)
-
-    def enough(self, free: int) -> bool:
-        """Whether so many free places are reason enough to begin with new trials.
-
-        One is, where it joins the model of the others. Where it would train by itself until it has come as far as
-        they, half of the places are: fewer would be slow, and those that wait are what time has been spent on.
-        """
-        return free > 0 if self.mixes else 2 * free >= self.chosen.size
 
     def claim(self, count: int) -> list[Trial]:
         """Up to `count` trials from the queue. One whose workers keep dying ends here."""
@@ -170,9 +138,9 @@ class Worker:
         attempt = Together(list(trials))
         try:
             for trial in trials:
-                attempt.running.append(self._start(trial))
+                attempt.running.append(self.start(trial))
             for group in together(attempt.running, mixed=self.chosen.fused):
-                self._run_group(attempt, group)
+                Group(self, attempt).train(group)
             return attempt.states
         except Interrupted:
             self.outcomes.hand_back(attempt.unfinished(), attempt.running, "interrupted")
@@ -195,87 +163,7 @@ class Worker:
             for trial in attempt.trials:
                 self.keeper.release(trial)
 
-    def _run_group(self, attempt: Together, group: Sequence[Running]) -> None:
-        """Train trials side by side, and others that take the places of those that end."""
-        members: list[Member] = []
-        over: set[int] = set()
-        saved: dict[int, int] = {}
-        """epochs of the members whose checkpoints were written"""
-        later: list[Running] = []
-        """whose replicates are trained once those that ended with it have been told"""
-
-        def admit(r: Running) -> list[Member]:
-            new: list[Member] = [r, *r.replicates] if self.mixes else [r]
-            members.extend(new)
-            return new
-
-        def ended(i: int, result: Result) -> None:
-            over.add(i)
-            member = members[i]
-            if isinstance(member, Replicate):
-                self._end_replicate(member, result)
-                r = member.of
-            else:
-                r, r.result = member, result
-            if r.result is None or (self.mixes and r.replicates):
-                return
-            if r.replicates:
-                later.append(r)
-            else:
-                finish(r, r.result)
-
-        def finish(r: Running, result: Result) -> None:
-            with self._unless_lost(r):
-                attempt.states += self._finish(r, result)
-            attempt.finished.add(r.trial._trial_id)
-            self.keeper.release(r.trial)
-
-        def repeat() -> None:
-            for r in later:
-                assert r.result is not None
-                finish(r, r.result)
-            later.clear()
-
-        def more() -> list[Newcomer]:
-            repeat()
-            if not self.chosen.fused or time.monotonic() < self.not_before:
-                return []
-            # A replicate takes no place: how many trials are under way decides what the sampler has seen.
-            free = self.chosen.size - sum(isinstance(m, Running) and m.result is None for m in members)
-            if not self.enough(free):
-                return []
-            found = self.claim(free)
-            if len(found) < free:
-                self.not_before = time.monotonic() + PAUSE
-            new: list[Member] = []
-            for trial in found:
-                attempt.trials.append(trial)
-                attempt.running.append(self._start(trial))
-                new += admit(attempt.running[-1])
-            return [Newcomer(m.config, m.seed, m.found.states[0] if m.found else None) for m in new]
-
-        def save(states: Sequence[State]) -> None:
-            for i, (member, state) in enumerate(zip(members, states, strict=True)):
-                if saved.get(i) == state["epoch"] and i not in over:
-                    continue  # it waits for others
-                saved[i] = state["epoch"]
-                if isinstance(member, Replicate) and i not in over:
-                    member.save(state)
-                elif isinstance(member, Running) and member.trial._trial_id not in attempt.finished:
-                    member.checkpoint.write([state], member.times)
-            for r in {m.of for m in members if isinstance(m, Replicate) and m in m.of.replicates}:
-                come_along(r)
-
-        for r in group:
-            admit(r)
-        judge = partial(self._judge, members)
-        results = self._train(list(members), judge, save, ended, more, fused=self.chosen.fused)
-        for i, result in enumerate(results):
-            if i not in over:
-                ended(i, result)
-        repeat()
-
-    def _train(
+    def train(
         self,
         members: Sequence[Member],
         report: Receiver = lambda reports: (),
@@ -310,26 +198,27 @@ class Worker:
             more=more,
         )
 
-    def _finish(self, r: Running, result: Result) -> list[TrialState]:
+    def finish(self, r: Running, result: Result) -> list[TrialState]:
         """What is left to do for a trial whose training is over."""
         if r.replicates and self.data is not None:
             r.checkpoint.write([final_state(result)], r.times)
         for replicate in list(r.replicates):
-            (found,) = self._train([replicate], save=partial(self._save_replicate, replicate))
-            self._end_replicate(replicate, found)
+            (found,) = self.train([replicate], save=partial(self._save_replicate, replicate))
+            self.end_replicate(replicate, found)
         return self.outcomes.finish(r, result)
 
     def _save_replicate(self, replicate: Replicate, states: Sequence[State]) -> None:
         replicate.save(states[0])
         come_along(replicate.of)
 
-    def _end_replicate(self, replicate: Replicate, result: Result) -> None:
+    def end_replicate(self, replicate: Replicate, result: Result) -> None:
+        """Keep what became of a replicate."""
         replicate.of.replicates.remove(replicate)
         if replicate.of.trial._trial_id not in self.keeper.lost:
-            with self._unless_lost(replicate.of):
+            with self.unless_lost(replicate.of):
                 replicate.end(result)
 
-    def _start(self, trial: Trial) -> Running:
+    def start(self, trial: Trial) -> Running:
         """Ask for the knobs and open the MLflow run."""
         spec = self.study.spec
         params: dict[str, Any] = {}
@@ -398,7 +287,7 @@ class Worker:
         if math.isfinite(value):
             r.reports.add(epoch, value)
 
-    def _judge(self, members: Sequence[Member], reports: list[EpochReport]) -> list[int]:
+    def judge(self, members: Sequence[Member], reports: list[EpochReport]) -> list[int]:
         """Report all, then judge all: returns the positions to stop."""
         optuna, pruner = self.study.optuna, self.study.optuna.pruner
         rungs = pruner if isinstance(pruner, RungPruner) else None
@@ -408,7 +297,7 @@ class Worker:
             if isinstance(r, Running):
                 when = r.ended(report.epoch)
                 if r.trial._trial_id not in self.keeper.lost:
-                    with self._unless_lost(r):
+                    with self.unless_lost(r):
                         self._note(r, report.epoch, report.metrics, when)
                         r.reports.write(wait=report.epoch in at)  # a rung compares: it waits for the storage
         there = {t.number: t for t in storage.trials(optuna)} if any(r.epoch in at for r in reports) else {}
@@ -424,7 +313,7 @@ class Worker:
         return stop
 
     @contextmanager
-    def _unless_lost(self, r: Running) -> Iterator[None]:
+    def unless_lost(self, r: Running) -> Iterator[None]:
         """A trial that has ended was taken over: what cannot be written about it is not this worker's to write."""
         try:
             yield

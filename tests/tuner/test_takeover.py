@@ -288,6 +288,8 @@ def test_an_expired_trial_is_taken_over_while_other_workers_wait(make_study, scr
     assert said[0] == "1 trials are with other workers; waiting in case one of them stops"
     assert "trial 0: process 1 on elsewhere is gone; it goes back into the queue" in said
     check_whole(study, 4)
+    # Meanwhile it was of use: the report's logistic regression is there.
+    assert set(study.optuna.user_attrs["reference"]) == {"val/weighted_f1", "test/weighted_f1"}
 
 
 def test_a_population_that_was_killed_half_way_through_its_checkpoints_goes_on(make_study, scripted, monkeypatch):
