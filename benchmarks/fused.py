@@ -1,10 +1,10 @@
 """Members fused into one model against one by one: speed by size, the limit of the machine, and what the rest is.
 
-    python -m benchmarks.fused [--sizes D:H:B ...] [--members K ...] [--steps N]
+    python -m benchmarks.fused [--sizes D:H:B ...] [--members K ...] [--steps N] [--device cuda]
 
 One by one is the best sequential set-up that we know: one thread, fused AdamW, data as tensors. All sizes of a row are
-timed in turns, step by step, in seconds of this thread, so that other processes count as little as possible. The
-reference for FLOP/s is the fastest of a few large matrix products on the same thread, timed in the same run. FLOP are
+timed in turns, step by step, in seconds of this thread, so that other processes count as little as possible; on a GPU in
+seconds until the device has done it. The reference for FLOP/s is the fastest of a few large matrix products on the same thread, timed in the same run. FLOP are
 those of the model's matrix products, forwards once and backwards twice (for the first layers once: the input needs no
 gradient). The profile is torch's, of the largest population of the first size.
 """
@@ -12,7 +12,6 @@ gradient). The profile is torch's, of the largest population of the first size.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable, Sequence
 from statistics import median
 
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from trainer.calibrate import clock_of
 from trainer.config import LossConfig, ModelConfig, TrainingConfig
 from trainer.data import Dataset
 from trainer.population import Population
@@ -35,7 +35,7 @@ KINDS = (
 )
 
 
-def data_of(width: int, batch: int) -> TensorData:
+def data_of(width: int, batch: int, device: str) -> TensorData:
     """Random rows in three views, D wide in all, enough for twenty batches."""
     rng = np.random.default_rng(0)
     n = 20 * batch
@@ -46,18 +46,18 @@ def data_of(width: int, batch: int) -> TensorData:
     views = dict(zip(("a", "b", "c"), np.array_split(x, 3, axis=1), strict=True))
     names = tuple(f"class {i}" for i in range(7))
     rows = Dataset("random", views, labels, split.astype(np.int8), None, None, names, "", True)
-    return to_tensors(rows, ModelConfig())
+    return to_tensors(rows, ModelConfig(), device)
 
 
-def gemm_peak() -> float:
-    """FLOP/s of the fastest of a few large products on this thread."""
-    best = 0.0
-    for size in (512, 1024, 1536):
-        a, b = torch.randn(size, size), torch.randn(size, size)
+def gemm_peak(device: torch.device) -> float:
+    """FLOP/s of the fastest of a few large products on this thread, or on the GPU."""
+    best, clock = 0.0, clock_of(device)
+    for size in (512, 1024, 1536) if device.type == "cpu" else (2048, 4096, 8192):
+        a, b = torch.randn(size, size, device=device), torch.randn(size, size, device=device)
         for _ in range(4):
-            began = time.thread_time()
+            began = clock()
             torch.mm(a, b)
-            best = max(best, 2 * size**3 / (time.thread_time() - began))
+            best = max(best, 2 * size**3 / (clock() - began))
     return best
 
 
@@ -72,14 +72,14 @@ def flop(data: TensorData, model: ModelConfig, rows: int) -> int:
 
 def seconds_a_step(populations: dict[int, Population], steps: int) -> dict[int, float]:
     """Median seconds of a step, by members."""
-    batches = populations[1].batches()
+    batches, clock = populations[1].batches(), clock_of(populations[1].data.device)
     found: dict[int, list[float]] = {k: [] for k in populations}
     for i in range(steps + 2):
         for k, population in populations.items():
             batch = _batch(batches[i % len(batches)], k)
-            began = time.thread_time()
+            began = clock()
             population.step(batch)
-            found[k].append(time.thread_time() - began)
+            found[k].append(clock() - began)
     return {k: median(times[2:]) for k, times in found.items()}
 
 
@@ -98,10 +98,10 @@ def spent(run: Callable[[], object], rows: int = 9) -> str:
     return "\n".join(lines)
 
 
-def measure(size: str, members: Sequence[int], steps: int, *, profiled: bool) -> None:
+def measure(size: str, members: Sequence[int], steps: int, device: str, *, profiled: bool) -> None:
     """Print the rows of one size."""
     width, hidden, batch = (int(part) for part in size.split(":"))
-    data, model = data_of(width, batch), ModelConfig(hidden=hidden)
+    data, model = data_of(width, batch, device), ModelConfig(hidden=hidden)
     training = TrainingConfig(batch_size=batch)
     populations = {
         k: Population(
@@ -114,7 +114,7 @@ def measure(size: str, members: Sequence[int], steps: int, *, profiled: bool) ->
         )
         for k in (1, *members)
     }
-    peak, found = gemm_peak(), seconds_a_step(populations, steps)
+    peak, found = gemm_peak(data.device), seconds_a_step(populations, steps)
     for k, seconds in found.items():
         reached = flop(data, model, batch) * k / seconds
         print(
@@ -136,12 +136,14 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="features:hidden:batch")
     parser.add_argument("--members", nargs="+", type=int, default=[4, 8, 16, 32])
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"one thread's GEMM peak: {gemm_peak() / 1e9:.1f} GFLOP/s")
+    what = "one thread's" if options.device == "cpu" else "the device's"
+    print(f"{what} GEMM peak: {gemm_peak(torch.device(options.device)) / 1e9:.1f} GFLOP/s")
     print("    D     H  batch  members  ms/step/member    ratio   GFLOP/s  of peak")
     for i, size in enumerate(options.sizes):
-        measure(size, options.members, options.steps, profiled=i == 0)
+        measure(size, options.members, options.steps, options.device, profiled=i == 0)
 
 
 if __name__ == "__main__":

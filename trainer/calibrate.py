@@ -51,7 +51,7 @@ def calibrate(data: TensorData, model: ModelConfig, training: TrainingConfig, *,
     size = min(SIZE, most)
     if size < 2:
         return Choice()
-    clock = _clock(data.device)
+    clock = clock_of(data.device)
     populations = [_population(count, data, model, training) for count in (1, size)]
     batches = populations[0].batches()
     times: tuple[list[float], list[float]] = ([], [])
@@ -101,7 +101,7 @@ def _time(run: Callable[[], object], clock: Callable[[], float]) -> float:
     return clock() - began
 
 
-def _clock(device: torch.device) -> Callable[[], float]:
+def clock_of(device: torch.device) -> Callable[[], float]:
     """Seconds of work: of this thread where it alone computes, so that other processes do not count."""
     if device.type == "cuda":
 

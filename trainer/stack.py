@@ -60,8 +60,10 @@ class Cohort:
 class Group:
     """Members of a cohort with the same weighting strategy."""
 
+    rows: list[int]
+    """which rows of the stack"""
     index: Tensor
-    """which rows of the stack (k,)"""
+    """the same on the device (k,)"""
     strategy: weighting.Weighting
     cohort: Cohort
 
@@ -129,8 +131,8 @@ class Stack:
         order = sorted(states, key=place)
         self.configs = {i: self.configs[i] for i in order}
         every, like = [self.configs[i] for i in order], self.data.x
-        rows = torch.stack([self.layout.row(states[i]["model"]) for i in order])
-        self.rows = rows.to(like.device, like.dtype)
+        # States may come from a file, on the CPU, beside others that are on the device.
+        self.rows = torch.stack([self.layout.row(states[i]["model"]).to(like.device, like.dtype) for i in order])
         self.gradient = torch.zeros_like(self.rows)
         self.weights = self.layout.leaves(self.rows, self.gradient)
         self.leaves = list(self.weights.named.values())
@@ -168,7 +170,7 @@ class Stack:
         for name in sorted({every[k].weighting for k in rows}):
             index = [k for k in rows if every[k].weighting == name]
             strategy = weighting.make(StackedConfig([every[k] for k in index], like)).to(like.device, like.dtype)
-            self.groups.append(Group(torch.tensor(index, device=like.device), strategy, cohort))
+            self.groups.append(Group(index, torch.tensor(index, device=like.device), strategy, cohort))
             cohort.learned += strategy.parameters()
         groups = [{"params": [cohort.parameters], "weight_decay": self.training.weight_decay}]
         if cohort.learned:
@@ -301,7 +303,7 @@ class Stack:
         """Tell the weightings the epoch's mean of each unweighted term."""
         positions = list(self.configs)
         for group in self.groups:
-            its = [means[positions[k]] for k in group.index.tolist()]
+            its = [means[positions[k]] for k in group.rows]
             names = {name for mean in its for name in mean}
             group.strategy.end_epoch(
                 {n: torch.tensor([mean.get(n, math.nan) for mean in its], dtype=torch.float64) for n in names}
@@ -341,7 +343,7 @@ class Stack:
 
     def _member_state(self, i: int) -> dict[str, Any]:
         row = self.row(i)
-        group, k = next((g, g.index.tolist().index(row)) for g in self.groups if row in g.index.tolist())
+        group, k = next((g, g.rows.index(row)) for g in self.groups if row in g.rows)
         cohort, optimizer = group.cohort, group.cohort.optimizer
         strategy = {name: tensor[..., k].detach().clone() for name, tensor in group.strategy.state_dict().items()}
         moments: dict[int, dict[str, Tensor]] = {}
@@ -386,20 +388,19 @@ class Stack:
         moments = [state["optimizer"]["state"] for state in ordered]
         its = moments[cohort.rows]
         if its[0]:
-            cohort.optimizer.state[cohort.parameters] = {"step": its[0][0]["step"].clone()} | {
-                n: torch.stack([self.layout.join([m[j][n] for j in range(count)]) for m in its]).to(device)
+            cohort.optimizer.state[cohort.parameters] = {"step": its[0][0]["step"].to(device, copy=True)} | {
+                n: torch.stack([self.layout.join([m[j][n] for j in range(count)]).to(device) for m in its])
                 for n in names
             }
         for group in (group for group in self.groups if group.cohort is cohort):
-            members = group.index.tolist()
-            strategies = [ordered[k]["weighting"] for k in members]
+            strategies = [ordered[k]["weighting"] for k in group.rows]
             group.strategy.load_state_dict(
-                {n: torch.stack([one[n] for one in strategies], dim=-1) for n in strategies[0]}
+                {n: torch.stack([one[n].to(device) for one in strategies], dim=-1) for n in strategies[0]}
             )
             for j, parameter in enumerate(group.strategy.parameters()) if its[0] else ():
-                own = [moments[k][count + j] for k in members]
-                cohort.optimizer.state[parameter] = {"step": own[0]["step"].clone()} | {
-                    n: torch.stack([one[n] for one in own], dim=-1).to(device) for n in names
+                own = [moments[k][count + j] for k in group.rows]
+                cohort.optimizer.state[parameter] = {"step": own[0]["step"].to(device, copy=True)} | {
+                    n: torch.stack([one[n].to(device) for one in own], dim=-1) for n in names
                 }
 
 

@@ -61,7 +61,9 @@ class Weighting(nn.Module):
         self.shape: tuple[int, ...] = (config.count,) if isinstance(config, StackedConfig) else ()
         terms = terms or built_in(config)
         self.base, self.balanced, self.rising = terms.base, terms.tasks, terms.rising
-        weighted = {name: torch.as_tensor(weight) > 0 for name, weight in self.base.items()}
+        # Of members on a GPU some weights are tensors there, those that no knob changes plain numbers.
+        device = next((weight.device for weight in self.base.values() if isinstance(weight, Tensor)), None)
+        weighted = {name: torch.as_tensor(weight, device=device) > 0 for name, weight in self.base.items()}
         self._weighted = [name for name, members in weighted.items() if bool(members.any())]
         allowed = torch.stack([weighted[name].expand(self.shape) for name in self.balanced])
         self.register_buffer("allowed", allowed, persistent=False)
