@@ -3,10 +3,11 @@
     python -m benchmarks.fused [--sizes D:H:B ...] [--members K ...] [--steps N] [--device cuda]
 
 One by one is the best sequential set-up that we know: one thread, fused AdamW, data as tensors. All sizes of a row are
-timed in turns, step by step, in seconds of this thread, so that other processes count as little as possible; on a GPU in
-seconds until the device has done it. The reference for FLOP/s is the fastest of a few large matrix products on the same thread, timed in the same run. FLOP are
-those of the model's matrix products, forwards once and backwards twice (for the first layers once: the input needs no
-gradient). The profile is torch's, of the largest population of the first size.
+timed in turns, step by step, in seconds of this thread, so that other processes count as little as possible; on a GPU
+in seconds until the device has done it. The reference for FLOP/s is the fastest of a few large matrix products on the
+same thread, timed in the same run. FLOP are those of the model's matrix products, forwards once and backwards twice
+(for the first layers once: the input needs no gradient). The profile is torch's, of the largest population of the first
+size.
 """
 
 from __future__ import annotations
