@@ -61,7 +61,7 @@ class Result:
 
 
 Receiver = Callable[[list[EpochReport]], Collection[int]]
-"""Gets the reports of one epoch, returns the positions of the members to stop."""
+"""Gets the reports of one epoch, returns the positions of the members to stop, which may wait for others to report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,9 @@ def train(
             else:
                 continue
             over.append(r.member)
+        for i in sorted(stop.intersection(population.waiting)):
+            results[i].state, results[i].reason = "stopped", f"epoch {population.epochs[i]}"
+            over.append(i)
         population.keep([i for i in population.alive if i not in over])
         for i in over:
             ended(i, results[i])

@@ -301,15 +301,20 @@ class Worker:
                         self._note(r, report.epoch, report.metrics, when)
                         r.reports.write(wait=report.epoch in at)  # a rung compares: it waits for the storage
         there = {t.number: t for t in storage.trials(optuna)} if any(r.epoch in at for r in reports) else {}
+        standing = {report.member: report.epoch for report in reports}
+        for i, member in enumerate(members):
+            # Who waits at a rung for others is judged again as they report there: it goes on if it still leads.
+            if isinstance(member, Running) and member.result is None and len(member.times) in at:
+                standing.setdefault(i, len(member.times))
         stop = []
-        for report in reports:
-            member = members[report.member]
+        for i, epoch in standing.items():
+            member = members[i]
             r = member.of if isinstance(member, Replicate) else member
             falls = False
-            if rungs and report.epoch in at and not r.protected:
+            if rungs and there and epoch in at and not r.protected:
                 falls = rungs.stops(there[r.trial.number], there.values(), optuna.direction)
             if falls or r.trial._trial_id in self.keeper.lost:
-                stop.append(report.member)
+                stop.append(i)
         return stop
 
     @contextmanager

@@ -45,9 +45,15 @@ def test_the_place_of_a_trial_that_ends_goes_to_the_next(make_study, monkeypatch
 def test_where_batches_differ_in_shape_half_of_the_places_are_refilled_at_once(make_study, monkeypatch):
     monkeypatch.setattr(TensorData, "mixes", False)
     study = make_study(plans={}, search=SEARCH | {"trials": 16, "replicates": 0}, training={"epochs": 8})
-    trained, alive, run_epoch = [], [], Population.run_epoch
+    trained, alive, run_epoch, pruner = [], [], Population.run_epoch, study.optuna.pruner
 
     def counted(population, between):
+        population.gather()
+        there = study.optuna.get_trials()
+        for i in population.members:
+            # Also who has waited at a rung leads there as it goes on, by what the others have reported meanwhile.
+            if population.epochs[i] in pruner.rungs and "plan" not in there[i].user_attrs:
+                assert not pruner.stops(there[i], there, study.optuna.direction)
         reports = run_epoch(population, between)
         trained.append(sorted((population.epochs[r.member], r.member) for r in reports))
         alive.append(len(population.alive))

@@ -54,10 +54,11 @@ def start(
         # Right after the installation, Python compiles the libraries: most of a minute in which nothing else is said.
         out.print("[dim]preparing (the first start takes longest)[/dim]")
     from tuner import device as devices
+    from tuner import study_file
     from tuner.launch import local
 
     place = open_place(state, storage, tracking_uri)
-    if not (place.made or detach):
+    if not (place.made or detach) and study_file.find(study or "quickstart").is_file():
         # A study takes seconds to make, most of them for libraries and for MLflow's database.
         local.warm(devices.resolve(device))
     from tuner.start import run

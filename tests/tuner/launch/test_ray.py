@@ -34,22 +34,34 @@ HERE = {
 @pytest.fixture(scope="module")
 def cluster():
     """The process that holds the cluster, its address and its folder."""
+    said = ""
+    for _ in range(3):  # Ray gives a node thirty seconds to come up, which is little where both cores are busy
+        with _cluster() as (process, address, folder, errors):
+            if address.startswith("127.0.0.1:"):
+                yield process, address, folder
+                return
+            said = errors()
+    pytest.fail(f"no Ray cluster came up:\n{said}")
+
+
+@contextmanager
+def _cluster():
     folder = tempfile.mkdtemp(prefix="ray-")  # short: Ray's sockets are below it
     program = [sys.executable, str(Path(__file__).with_name("ray_cluster.py")), folder]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(program, env=os.environ | HERE, text=True, start_new_session=True, **pipes)
-    try:
-        address = process.stdout.readline().strip()
-        assert address.startswith("127.0.0.1:")
-        yield process, address, Path(folder)
-    finally:
-        with process:
-            process.stdin.close()
-            try:
-                process.wait(30)
-            finally:
-                os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryFile("w+") as errors:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
+        process = subprocess.Popen(program, env=os.environ | HERE, text=True, start_new_session=True, **pipes)
+        try:
+            address = process.stdout.readline().strip()
+            yield process, address, Path(folder), lambda: (errors.seek(0), errors.read())[1]
+        finally:
+            with process:
+                process.stdin.close()
+                try:
+                    process.wait(30)
+                finally:
+                    os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
