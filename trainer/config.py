@@ -175,7 +175,7 @@ class TrainingConfig:
     early_stopping: int | None = None
     """Stop a member after this many epochs without a better objective; off by default."""
     amp: bool = False
-    """bfloat16 autocast; on CUDA only."""
+    """bfloat16 autocast; on CUDA only, and where members go one by one."""
     conflict_every: int = 10
     """Steps of an epoch between two measurements of the angle between the gradients of the terms; 0 turns it off."""
 
