@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import pkgutil
+import subprocess
 import sys
 
 import benchmarks
@@ -20,8 +21,11 @@ if __name__ == "__main__":
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in names]:
         parser.error(f"no measurement {unknown[0]!r}; there are: {', '.join(names)}")
+    failed = []
     for name in options.names or names:
         print(f"\n== {name}", flush=True)
-        module = importlib.import_module(f"benchmarks.{name}")
-        sys.argv = [name, *(module.SMALL if options.small else ())]
-        module.main()
+        small = importlib.import_module(f"benchmarks.{name}").SMALL if options.small else ()
+        # In a process of its own: one may wait for all of its children, and another leave some behind.
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *small], check=False).returncode:
+            failed.append(name)
+    sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
