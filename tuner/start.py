@@ -12,6 +12,7 @@ from tuner import lease, names, own_code, progress, provenance, storage, study_f
 from tuner.errors import InputError, RunError
 from tuner.finish import finish, finished
 from tuner.launch import local
+from tuner.patience import find
 from tuner.plan_files import ADDED, add_plans, plan_files, plan_name
 from tuner.population import SHARE, ask, parse
 from tuner.spec import Spec
@@ -248,8 +249,15 @@ def _train(study: Study, processes: list[local.Process], console: Console, quiet
     try:
         with local.supervised(processes, stopping):
             progress.watch(study, lambda: local.running(processes), console, quiet, Waiting(processes))
-    finally:
-        lease.reclaim(study.optuna)
+    except BaseException:
+        try:
+            lease.reclaim(study.optuna)
+        except Exception as error:
+            # A lock, say, that is not waited for: whoever starts again takes what a dead worker had anyway.
+            if find(error) is None:
+                raise
+        raise
+    lease.reclaim(study.optuna)
     failed = [p for p in processes if p.exit_code]
     if failed and _unfinished(study):
         raise RunError(f"{failed[0].last_words()} (worker log: {failed[0].log})")

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -10,8 +11,9 @@ from pathlib import Path
 import mlflow
 import optuna
 import pytest
+from rich.console import Console
 
-from tuner import storage
+from tuner import start, storage
 from tuner.study import open_study
 from tuner.summary import summarise
 
@@ -175,3 +177,23 @@ def test_workers_leave_when_start_is_killed_and_the_next_start_completes(long, g
     done = cli("start", "--name", "long", "--workers", 1, "--state", state, timeout=400)
     assert done.returncode == 0, done.stderr
     check_complete(place)
+
+
+def test_ctrl_c_is_told_as_such_also_where_the_database_is_locked_just_then(make_study, monkeypatch):
+    locked = sqlite3.OperationalError("database is locked")
+    locked.sqlite_errorname = "SQLITE_BUSY_SNAPSHOT"
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    def refuse(study):
+        raise locked
+
+    monkeypatch.setattr(start.progress, "watch", interrupted)
+    monkeypatch.setattr(start.lease, "reclaim", refuse)
+    study = make_study()
+    with pytest.raises(KeyboardInterrupt):
+        start._train(study, [], Console(quiet=True), True)
+    locked.sqlite_errorname = "SQLITE_CORRUPT"
+    with pytest.raises(sqlite3.OperationalError):
+        start._train(study, [], Console(quiet=True), True)
