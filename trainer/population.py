@@ -72,11 +72,10 @@ class Population:
         self.waiting: dict[int, Mapping[str, Any]] = {}
         """where the others stand, as `state_dict` of a member"""
         if fused:
-            its = {i: _built_in(c) for i, c in self.configs.items() if data.mixes or self.seeds[i] == self.seeds[0]}
             assert isinstance(model, ModelConfig)
-            stack = self.members = Stack(its, data, model, training, self.seeds, self.steps_per_epoch)
-            others = self.configs.keys() - its.keys()
-            self.waiting = {i: stack.fresh(_built_in(self.configs[i]), *self.seeds[i]) for i in others}
+            stack = self.members = Stack(data, model, training, self.steps_per_epoch)
+            self.waiting = {i: stack.fresh(_built_in(config), *self.seeds[i]) for i, config in self.configs.items()}
+            self.gather()
         else:
             self.members = OneByOne((i, self._member(config, *self.seeds[i])) for i, config in self.configs.items())
         self.best = {i: Best() for i in self.configs}
@@ -121,12 +120,11 @@ class Population:
         for i in self.alive:
             cohorts.setdefault(() if self.data.mixes else (self.epochs[i], *self.seeds[i]), []).append(i)
         next_ones = set(cohorts[min(cohorts)])
-        if leaving := set(stack) - next_ones:
-            states = stack.state_dict()
-            stack.keep(next_ones)
-            self.waiting |= {i: states[i] for i in leaving}
-        if coming := self.waiting.keys() & next_ones:
-            stack.join({i: (_built_in(self.configs[i]), *self.seeds[i], self.waiting.pop(i)) for i in sorted(coming)})
+        if next_ones != set(stack):
+            standing = {**self.waiting, **stack.state_dict()}
+            self.waiting = {i: state for i, state in standing.items() if i not in next_ones}
+            stack.load_state_dict({})
+            stack.join({i: (_built_in(self.configs[i]), *self.seeds[i], standing[i]) for i in sorted(next_ones)})
 
     def batches(self) -> list[dict[int, Batch]]:
         """The batches of the epoch that comes next: for each step, each member's. Who has trained as many epochs under

@@ -69,23 +69,12 @@ class Group:
 
 
 class Stack:
-    """Trains K members at once; by position, as :class:`trainer.member.OneByOne`.
-
-    seeds: of each member its seed and its noise number.
-    """
+    """Trains K members at once, those that have joined; by position, as :class:`trainer.member.OneByOne`."""
 
     rows_at_once = 512
     """rows of a batch in evaluation: activations of K members should fit into a cache"""
 
-    def __init__(
-        self,
-        configs: Mapping[int, LossConfig],
-        data: TensorData,
-        model: ModelConfig,
-        training: TrainingConfig,
-        seeds: Mapping[int, tuple[int, int]],
-        steps_per_epoch: int,
-    ) -> None:
+    def __init__(self, data: TensorData, model: ModelConfig, training: TrainingConfig, steps_per_epoch: int) -> None:
         self.data, self.model, self.training, self.steps_per_epoch = data, model, training, steps_per_epoch
         self.model_of_one = initial_model(data, model, 0)
         self.layout = Layout(self.model_of_one)
@@ -95,17 +84,16 @@ class Stack:
         self.log = StackLog()
         self.configs: dict[int, LossConfig] = {}
         self.seeds: dict[int, tuple[int, int]] = {}
-        self.join({i: (config, *seeds[i], None) for i, config in configs.items()})
 
-    def join(self, new: Mapping[int, tuple[LossConfig, int, int, Mapping[str, Any] | None]]) -> None:
-        """Take members in between two epochs: config, seed, noise, and a `state_dict` of theirs to go on from, if any.
+    def join(self, new: Mapping[int, tuple[LossConfig, int, int, Mapping[str, Any]]]) -> None:
+        """Take members in between two epochs: config, seed, noise, and the `state_dict` that they go on from.
 
         For those that are there nothing changes.
         """
         states: dict[int, Mapping[str, Any]] = dict(self.state_dict())
         for i, (config, seed, noise, state) in new.items():
             self.configs[i], self.seeds[i] = config, (seed, noise)
-            states[i] = state or self.fresh(config, seed, noise)
+            states[i] = state
         self.load_state_dict(states)
 
     def fresh(self, config: LossConfig, seed: int, noise: int) -> dict[str, Any]:
