@@ -153,3 +153,9 @@ def _siblings(loc: tuple[Any, ...]) -> list[str]:
         node = annotation
     fields = getattr(node, "model_fields", None) or getattr(node, "__dataclass_fields__", {})
     return [name for name in fields if not name.startswith("_")] or list(Range.model_fields)
+
+
+if __name__ == "__main__":  # python -m tuner.study_file > search_spaces/schema.json
+    import json
+
+    print(json.dumps(schema(), indent=2))

@@ -48,7 +48,7 @@ def test_names_are_the_files_without_the_plans():
 def test_schema_file_is_in_sync():
     stored = (study_file.folder() / "schema.json").read_text()
     assert stored == json.dumps(study_file.schema(), indent=2) + "\n", (
-        "Spec has changed: write json.dumps(study_file.schema(), indent=2) + a newline into it"
+        "write it anew: python -m tuner.study_file > search_spaces/schema.json"
     )
 
 
