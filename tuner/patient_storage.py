@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import BaseStorage, GrpcStorageProxy, RDBStorage
+from optuna.storages import BaseStorage, GrpcStorageProxy
 from optuna.trial import TrialState
 
 from tuner.patience import ride_out
+from tuner.reading import PlainRows
 
 
 class _Patience(BaseStorage):
@@ -34,7 +35,7 @@ class _Patience(BaseStorage):
         return call() if state == TrialState.WAITING else ride_out(call, "storage")
 
 
-class Patient(_Patience, RDBStorage):
+class Patient(_Patience, PlainRows):
     """The storage in a database."""
 
 

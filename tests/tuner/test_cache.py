@@ -1,13 +1,20 @@
 """The cache of trials says what the database says, whoever changed it, and does not read waiting trials again."""
 
+import math
 import random
 
 import optuna
 import pytest
-from optuna.distributions import FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
 from tuner import storage
+
+KNOBS = {
+    "x": FloatDistribution(0, 1),
+    "layers": IntDistribution(0, 3),
+    "loss": CategoricalDistribution(("mse", "smooth_l1")),
+}
 
 
 @pytest.fixture
@@ -29,32 +36,40 @@ def change(rng, storages, study_id):
     elif not running:
         return
     elif what == "suggest":
-        backend.set_trial_param(rng.choice(running), "x", rng.random(), FloatDistribution(0, 1))
+        name, distribution = rng.choice(sorted(KNOBS.items()))
+        backend.set_trial_param(rng.choice(running), name, rng.randrange(2), distribution)
     elif what == "report":
-        backend.set_trial_intermediate_value(rng.choice(running), rng.randrange(5), rng.random())
+        value = rng.choice([rng.random(), math.inf, -math.inf, math.nan])
+        backend.set_trial_intermediate_value(rng.choice(running), rng.randrange(5), value)
     elif what == "attribute":
         backend.set_trial_user_attr(rng.choice(running), "worker", rng.random())
     elif what == "back":
         backend.set_trial_state_values(rng.choice(running), TrialState.WAITING)
     elif what == "tell":
         state = rng.choice([TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL])
-        values = [rng.random()] if state == TrialState.COMPLETE else None
+        values = [rng.choice([rng.random(), math.inf, -math.inf])] if state == TrialState.COMPLETE else None
         backend.set_trial_state_values(rng.choice(running), state, values)
 
 
-def test_the_cache_is_the_database_whoever_changes_it(url):
+def test_the_cache_is_the_database_whoever_changes_it(url, request):
     rng = random.Random(0)
     storages = [storage.open_storage(url) for _ in range(3)]
     study_id = optuna.create_study(study_name="s", storage=storages[0])._study_id
     other = optuna.create_study(study_name="another", storage=storages[1])._study_id
     for _ in range(6):
         storages[0].create_new_trial(study_id, create_trial(state=TrialState.WAITING))
+    optunas_own = optuna.storages.RDBStorage(url)
+    request.addfinalizer(optunas_own.engine.dispose)
     seen = set()
     for _ in range(120):
         change(rng, storages, study_id if rng.random() < 0.8 else other)
         looking = rng.choice(storages)
-        truth = looking._backend.get_all_trials(study_id)
-        assert looking.get_all_trials(study_id) == truth
+        truth = optunas_own.get_all_trials(study_id)
+        # As text, in which a NaN equals a NaN.
+        assert repr(looking.get_all_trials(study_id)) == repr(truth)
+        states = rng.sample(sorted(TrialState), 2)
+        some = [trial for trial in truth if trial.state in states]
+        assert repr(looking._backend.get_all_trials(study_id, states=states)) == repr(some)
         seen |= {trial.state for trial in truth}
     assert seen == set(TrialState)
 
