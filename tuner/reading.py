@@ -61,7 +61,7 @@ class PlainRows(RDBStorage):
 
 def _read(session: Session, where: Sequence[ColumnElement[bool]]) -> Iterable[Any]:
     """What Optuna makes a trial of, for each trial."""
-    found = session.scalars(select(TrialModel).where(*where).order_by(TrialModel.trial_id)).all()
+    found: Any = session.scalars(select(TrialModel).where(*where).order_by(TrialModel.trial_id)).all()
     parts = {name: _by_trial(session, model, where) for name, model in _PARTS.items()} if found else {}
     for trial in found:
         yield SimpleNamespace(
@@ -77,7 +77,7 @@ def _read(session: Session, where: Sequence[ColumnElement[bool]]) -> Iterable[An
 def _by_trial(session: Session, model: Any, where: Sequence[ColumnElement[bool]]) -> dict[int, list[Any]]:
     """The rows of a table by the trial that they belong to."""
     rows = defaultdict(list)
-    found: Any = session.execute(select(*model.__table__.c).join(TrialModel).where(*where))
+    found = session.execute(select(*model.__table__.c).join(TrialModel).where(*where))
     for row in found:
         rows[row.trial_id].append(row)
     return rows
