@@ -6,26 +6,30 @@ import warnings
 
 import numpy as np
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler
 
-from tuner.spec import SearchSection
+from tuner.pruning import rungs
+from tuner.spec import Spec
+from tuner.tpe import RungTPESampler
 
 
-def sampler(search: SearchSection, seed: int, number: int) -> BaseSampler:
-    """The sampler for trial `number`.
+def sampler(spec: Spec, number: int) -> BaseSampler:
+    """The sampler for trial `number` of a study.
 
     Seeded by study seed and trial number: one worker gives the same study however often it was interrupted, and no
     two workers draw the same numbers.
     """
-    own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    search, epochs = spec.search, spec.training.epochs
+    own = int(np.random.SeedSequence([spec.seed, number]).generate_state(1)[0])
     with warnings.catch_warnings():
         # `multivariate` and `group` have been experimental in name for years.
         warnings.simplefilter("ignore", ExperimentalWarning)
         if search.sampler == "tpe":
             # group: knobs that exist only under a choice are modelled together with it, not drawn independently.
-            # constant_liar: trials that are still running repel, so that workers do not try the same spot.
-            return TPESampler(
-                n_startup_trials=search.startup_trials,
+            # constant_liar: trials that have reported nothing yet repel, so that workers do not try the same spot.
+            return RungTPESampler(
+                [*rungs(epochs, search.first_rung), epochs],
+                search.startup_trials,
                 multivariate=True,
                 group=True,
                 constant_liar=True,

@@ -63,7 +63,8 @@ class SearchSection(Section):
     trials: int = Field(default=40, ge=1)
     """Trials in all, the baseline and the plans among them; whatever the number of workers."""
     sampler: Literal["tpe", "gp", "random"] = "tpe"
-    """tpe learns from pruned trials too; gp does not, and asks slower as trials add up."""
+    """tpe compares trials at a rung, pruned and running ones too; gp learns from completed ones and asks slower as they
+    add up."""
     startup_trials: int = Field(default=10, ge=0)
     """Trials before the sampler starts to model; the baseline and the plans count."""
     pruner: Literal["rungs", "none"] = "rungs"

@@ -118,7 +118,7 @@ class Worker:
         spec = self.study.spec
         found: list[Trial] = []
         while len(found) < count:
-            trial = lease.claim(self.study.optuna, self.study.n_trials, lambda n: sampler(spec.search, spec.seed, n))
+            trial = lease.claim(self.study.optuna, self.study.n_trials, partial(sampler, spec))
             if trial is None:
                 break
             self.keeper.hold(trial)

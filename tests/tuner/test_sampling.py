@@ -2,14 +2,21 @@
 
 import optuna
 import pytest
-from optuna.samplers import GPSampler, RandomSampler, TPESampler
+from optuna.samplers import GPSampler, RandomSampler
 
+from tuner import study_file
 from tuner.sampling import sampler
 from tuner.spec import SearchSection
+from tuner.tpe import RungTPESampler
+
+
+def spec(seed=0, **search):
+    """Of 50 epochs, with these settings of the search."""
+    return study_file.load("quickstart").model_copy(update={"seed": seed, "search": SearchSection(**search)})
 
 
 def drawn(sampling, seed, number):
-    study = optuna.create_study(sampler=sampler(SearchSection(sampler=sampling), seed, number))
+    study = optuna.create_study(sampler=sampler(spec(seed, sampler=sampling), number))
     return study.ask().suggest_float("x", 0, 1)
 
 
@@ -22,15 +29,15 @@ def test_every_trial_and_every_study_seed_draws_its_own_numbers(sampling):
 
 def test_tpe_settings_are_explicit(monkeypatch):
     given = {}
-    monkeypatch.setattr("tuner.sampling.TPESampler", lambda **settings: given.update(settings))
-    sampler(SearchSection(startup_trials=7), 0, 1)
+    monkeypatch.setattr("tuner.sampling.RungTPESampler", lambda *own, **settings: given.update(settings, own=own))
+    sampler(spec(startup_trials=7, first_rung=0.2), 1)
     assert given.pop("seed") > 0
-    assert given == {"n_startup_trials": 7, "multivariate": True, "group": True, "constant_liar": True}
+    assert given == {"own": ([10, 20, 50], 7), "multivariate": True, "group": True, "constant_liar": True}
 
 
-@pytest.mark.parametrize(("sampling", "kind"), [("tpe", TPESampler), ("gp", GPSampler), ("random", RandomSampler)])
+@pytest.mark.parametrize(("sampling", "kind"), [("tpe", RungTPESampler), ("gp", GPSampler), ("random", RandomSampler)])
 def test_kinds(sampling, kind):
-    assert isinstance(sampler(SearchSection(sampler=sampling), 0, 0), kind)
+    assert isinstance(sampler(spec(sampler=sampling), 0), kind)
 
 
 @pytest.mark.parametrize("sampling", ["tpe", "gp", "random"])
