@@ -6,19 +6,25 @@ One worker runs a study of few trials and one of many, with a trainer that plays
 a real training and takes no time. Calls are timed in windows of trials: in the small study, and at the start, in the
 middle and at the end of the large one, where ever fewer trials wait and ever more are finished. Pruning ends trials at
 different epochs, so each kind of call is weighted by how often a trial of the large study makes it: the sums compare
-equal work. Then the verbs that read a whole study, as processes, beside a bare `import optuna`.
+equal work. Then the verbs that read a whole study, as processes, beside a bare `import optuna`, and what the MLflow
+server needs for the study's page in both studies: its first 100 runs, the best first.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -27,7 +33,8 @@ import numpy as np
 
 from trainer.metrics import EpochReport
 from trainer.train import Result
-from tuner.study import Place
+from tuner import charts, study_file
+from tuner.study import Place, open_study
 
 SMALL = ("--trials", "40", "--epochs", "20")
 WINDOW = 10
@@ -96,7 +103,7 @@ def run(study: str, trials: int, epochs: int, state: Path) -> tuple[Calls, float
     """Run a study with the playing trainer; its calls, and the seconds to make it (with a full queue)."""
     import optuna
 
-    from tuner import lease, outcome, storage, study_file, worker
+    from tuner import lease, outcome, storage, worker
     from tuner.study import create_study, with_overrides
     from tuner.tracking import Tracker
 
@@ -164,6 +171,8 @@ def main() -> None:
         _table(windows, large.per_trial(many), few)
         print(f"making the study: {made_small:.2f} s with {few} trials, {made_large:.2f} s with {many}")
         _verbs(Path(folder) / "large", many)
+        for name, trials in (("small", few), ("large", many)):
+            print(f"{f'the page, {trials} trials':28}{page(Path(folder) / name):8.2f}", flush=True)
 
 
 def _table(windows: dict[str, tuple[Calls, int, int]], often: dict[str, float], few: int) -> None:
@@ -192,6 +201,32 @@ def _verbs(state: Path, trials: int) -> None:
         "tuner list": [*tuner, "list", "--state", str(state)],
     }.items():
         print(f"{name:28}{seconds(command):8.2f}", flush=True)
+
+
+def page(state: Path, times: int = 5) -> float:
+    """Median seconds in which the server answers what the page of the study asks first."""
+    runs = open_study(Place.at(state), "growth").runs["experiment_id"]
+    order = f"metrics.`{charts.objective_metric(study_file.load('quickstart').objective)}` DESC"
+    asked = json.dumps({"experiment_ids": [runs], "max_results": 100, "order_by": [order]}).encode()
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tuner", "ui", "growth", "--port", str(port), "--state", str(state)]
+    found = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            for line in server.stdout or ():
+                if "Ctrl-C" in line:
+                    break
+            for _ in range(times + 1):  # the first one warms up
+                began = time.perf_counter()
+                where = f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/runs/search"
+                request = urllib.request.Request(where, asked, {"Content-Type": "application/json"})
+                with urllib.request.urlopen(request) as answer:
+                    answer.read()
+                found.append(time.perf_counter() - began)
+        finally:
+            server.send_signal(signal.SIGINT)
+    return median(found[1:])
 
 
 if __name__ == "__main__":
