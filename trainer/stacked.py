@@ -115,7 +115,7 @@ def affine(weight: Tensor, bias: Tensor, x: Tensor, activation: str | None = Non
     activation: of ACTIVATIONS, or none.
     """
     # One product a member for a shared input too: as fast as one large one, and no member's bits depend on K.
-    x = x if x.dim() == 3 else x.expand(len(weight), -1, -1)
+    x = x if x.dim() == 3 else x.expand(weight.shape[0], -1, -1)
     product: Tensor = _Affine.apply(weight, bias, x, activation)  # type: ignore[no-untyped-call]
     return product
 
@@ -200,7 +200,7 @@ def aligned(x: Tensor) -> Tensor:
 
 def product(a: Tensor, b: Tensor, plus: Tensor | None = None) -> Tensor:
     """a (K, m, i) times b (K, i, n), plus (K, m, 1 or n); (K, m, n), aligned."""
-    if len(a) == 1:
+    if a.shape[0] == 1:  # `len` of a tensor is ten times as slow
         # A batch of one takes another kernel, which rounds differently: the last member's products are made twice, so
         # that its bits do not change when the others are gone.
         return product(a.expand(2, -1, -1), b.expand(2, -1, -1), None if plus is None else plus.expand(2, -1, -1))[:1]
@@ -214,8 +214,8 @@ def _room(like: Tensor, m: int, n: int) -> Tensor:
     """Uninitialised (K, m, n), each member's part at a cache line."""
     line = LINE // like.element_size()
     if m * n % line == 0:
-        return like.new_empty(len(like), m, n)
-    padded = like.new_empty(len(like), -(-m * n // line) * line)
+        return like.new_empty(like.shape[0], m, n)
+    padded = like.new_empty(like.shape[0], -(-m * n // line) * line)
     room: Tensor = padded[:, : m * n].unflatten(1, (m, n))
     return room
 

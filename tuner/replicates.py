@@ -7,6 +7,7 @@ baseline's trial, else after it; the trial ends when all have ended. What has en
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -89,5 +90,4 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     """Mean and sample standard deviation of at least two values; empty for fewer."""
     if len(values) < 2:
         return {}
-    mean = sum(values) / len(values)
-    return {"mean": mean, "std": math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))}
+    return {"mean": statistics.fmean(values), "std": statistics.stdev(values)}

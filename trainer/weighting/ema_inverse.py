@@ -27,7 +27,9 @@ class Strategy(Weighting):
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
         """Base weight times the running mean of the classification over the task's own, clamped."""
         tasks = self.tasks(terms)
-        index = [self.balanced.index(name) for name in tasks]
+        index: list[int] | slice = [self.balanced.index(name) for name in tasks]
+        if index == list(range(len(tasks))):
+            index = slice(len(tasks))  # a view: with a list torch gathers
         now = torch.stack([terms[name].detach() for name in tasks]).to(self.means)
         old = self.means[index]
         momentum = self.config.ema_momentum
