@@ -80,12 +80,13 @@ def curve(knobs: dict[str, Any], steep: float, rng: np.random.Generator) -> list
 
 def sampler(kind: str, seed: int) -> TPESampler:
     """For one trial, with the settings of a study."""
-    settings: dict[str, Any] = {"multivariate": True, "group": True, "constant_liar": True, "seed": seed}
+    settings: dict[str, Any] = {"multivariate": True, "group": True, "constant_liar": True}
+    settings |= {"n_startup_trials": 10, "seed": seed}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         if kind == "Optuna's TPE":
-            return TPESampler(n_startup_trials=10, **settings)
-        return RungTPESampler([*RungPruner(EPOCHS).rungs, EPOCHS], 10, **settings)
+            return TPESampler(**settings)
+        return RungTPESampler([*RungPruner(EPOCHS).rungs, EPOCHS], **settings)
 
 
 @dataclass(frozen=True)

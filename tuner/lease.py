@@ -8,6 +8,7 @@ are unique in every storage.
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import itertools
@@ -72,8 +73,10 @@ def claim(study: optuna.Study, n_trials: int, sampler: Callable[[int], BaseSampl
         if _take(storage, waiting._trial_id):
             owner = f"{worker_id()}:{next(_counter)}:{seconds():g}"
             storage.set_trial_user_attr(waiting._trial_id, OWNER, owner)
-            study.sampler = sampler(waiting.number)
-            return Trial(study, waiting._trial_id)
+            # A study of its own: knobs are drawn when they are asked for, and several trials may be claimed by then.
+            own = copy.copy(study)
+            own.sampler = sampler(waiting.number)
+            return Trial(own, waiting._trial_id)
     return None
 
 

@@ -1,7 +1,7 @@
-"""Trials as Optuna reads them from a database, without an object for each of their rows.
+"""Trials as Optuna reads them from a database, without an object for each value that they have.
 
-Optuna's object mapper makes one for every value that a trial has reported: thirty thousand in a study of a thousand
-trials, half a second that `tuner status` and each worker would wait for.
+Optuna's object mapper makes one for every value, knob and attribute: thirty thousand in a study of a thousand trials,
+which everyone who opens it would wait for.
 """
 
 from __future__ import annotations
@@ -48,20 +48,22 @@ class PlainRows(RDBStorage):
     ) -> list[FrozenTrial]:
         """As in Optuna: trials of a study, in the order of their ids, of some states and of some ids or newer."""
         where: list[ColumnElement[bool]] = [TrialModel.study_id == study_id]
-        if states is not None:
-            assert isinstance(states, Iterable)
-            where.append(TrialModel.state.in_(states))
         if trial_id_greater_than > -1:
             older = {one for one in included_trial_ids if one <= trial_id_greater_than}
             where.append(or_(TrialModel.trial_id > trial_id_greater_than, TrialModel.trial_id.in_(older)))
         with _create_scoped_session(self.scoped_session) as session:
             StudyModel.find_or_raise_by_id(study_id, session)
-            return [self._build_frozen_trial_from_trial_model(trial) for trial in _read(session, where)]
+            read = _read(session, where, states)
+            return [self._build_frozen_trial_from_trial_model(trial) for trial in read]
 
 
-def _read(session: Session, where: Sequence[ColumnElement[bool]]) -> Iterable[Any]:
+def _read(
+    session: Session, where: Sequence[ColumnElement[bool]], states: Container[TrialState] | None
+) -> Iterable[Any]:
     """What Optuna makes a trial of, for each trial."""
-    found: Any = session.scalars(select(TrialModel).where(*where).order_by(TrialModel.trial_id)).all()
+    every: Any = session.scalars(select(TrialModel).where(*where).order_by(TrialModel.trial_id)).all()
+    # Not by the database: a trial that changes its state between two queries would come without its values.
+    found = [trial for trial in every if states is None or trial.state in states]
     parts = {name: _by_trial(session, model, where) for name, model in _PARTS.items()} if found else {}
     for trial in found:
         yield SimpleNamespace(

@@ -26,10 +26,10 @@ def sampler(spec: Spec, number: int) -> BaseSampler:
         warnings.simplefilter("ignore", ExperimentalWarning)
         if search.sampler == "tpe":
             # group: knobs that exist only under a choice are modelled together with it, not drawn independently.
-            # constant_liar: trials that have reported nothing yet repel, so that workers do not try the same spot.
+            # constant_liar: trials that have come to no rung yet repel, so that workers do not try the same spot.
             return RungTPESampler(
                 [*rungs(epochs, search.first_rung), epochs],
-                search.startup_trials,
+                n_startup_trials=search.startup_trials,
                 multivariate=True,
                 group=True,
                 constant_liar=True,

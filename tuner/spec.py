@@ -66,7 +66,7 @@ class SearchSection(Section):
     """tpe compares trials at a rung, pruned and running ones too; gp learns from completed ones and asks slower as they
     add up."""
     startup_trials: int = Field(default=10, ge=0)
-    """Trials before the sampler starts to model; the baseline and the plans count."""
+    """Trials that have ended or come to a rung before the sampler starts to model; the baseline and the plans count."""
     pruner: Literal["rungs", "none"] = "rungs"
     """rungs stops all but the best share of trials at a few epochs; none trains all of them to the end."""
     first_rung: float = Field(default=0.1, gt=0, lt=1)

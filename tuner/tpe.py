@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from optuna.distributions import BaseDistribution
@@ -22,13 +22,16 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tuner.pruning import so_far
 
+ENOUGH = 10
+"""As many trials at a rung make a comparison."""
+
 
 class RungTPESampler(TPESampler):
-    """Samples one trial. stops: rungs, then the epochs of a full training; least: as many trials make a comparison."""
+    """For the knobs of one trial. stops: the rungs, then the epochs of a full training."""
 
-    def __init__(self, stops: Sequence[int], least: int, **settings: Any) -> None:
-        super().__init__(n_startup_trials=least, **settings)
-        self.stops, self.least = stops, max(1, least)
+    def __init__(self, stops: Sequence[int], **settings: Any) -> None:
+        super().__init__(**settings)
+        self.stops = stops
         self.seen: Any = None
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -50,8 +53,7 @@ class RungTPESampler(TPESampler):
     def _see(self, study: Study) -> Any:
         """The study with its trials as they compare, read once: all knobs of a trial are drawn from one picture."""
         if self.seen is None:
-            there = study.get_trials(deepcopy=False)
-            self.seen = _Seen(study, compared(there, self.stops, self.least, study.direction))
+            self.seen = _Seen(study, compared(study.get_trials(deepcopy=False), self.stops, study.direction))
         return self.seen
 
 
@@ -61,45 +63,56 @@ class _Seen:
     def __init__(self, study: Study, trials: list[FrozenTrial]) -> None:
         self.study, self.trials = study, trials
 
-    def _get_trials(
-        self, deepcopy: bool = True, states: Sequence[TrialState] | None = None, use_cache: bool = False
-    ) -> list[FrozenTrial]:
+    def get_trials(self, deepcopy: bool = True, states: Collection[TrialState] | None = None) -> list[FrozenTrial]:
         return [t for t in self.trials if states is None or t.state in states]
+
+    def _get_trials(
+        self, deepcopy: bool = True, states: Collection[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        return self.get_trials(deepcopy, states)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.study, name)
 
 
-def compared(
-    trials: Sequence[FrozenTrial], stops: Sequence[int], least: int, direction: StudyDirection
-) -> list[FrozenTrial]:
-    """Trials as TPE should take them: those that have reached the rung as completed, with their best value until then;
-    those that were stopped before or have only reached an earlier one as pruned, later ones ranking before earlier
-    ones; those that have reached none as they are. One that diverged is the worst of all.
+def compared(trials: Sequence[FrozenTrial], stops: Sequence[int], direction: StudyDirection) -> list[FrozenTrial]:
+    """Trials as TPE should take them, at the latest stop that ENOUGH of them have reached, or at the first.
 
-    A trial that waits with reports was handed back, and counts as if it ran on.
+    Those that have reached it are shown as completed, with their best value until then; those that have only come to an
+    earlier one as pruned, which Optuna ranks by how far they came; those that have come to none as they are. One that
+    diverged is shown as pruned before it reported anything, and ranks last. One that was handed back counts as if it
+    ran on.
     """
-    rung = next((stop for stop in reversed(stops) if sum(_reached(t, stop) for t in trials) >= least), stops[0])
+    fit = [t for t in trials if t.state != TrialState.FAIL and not _diverged(t)]
+    rung = next((stop for stop in reversed(stops) if sum(_reached(t, stop) for t in fit) >= ENOUGH), stops[0])
     sign = 1.0 if direction == StudyDirection.MAXIMIZE else -1.0
     found = []
     for trial in trials:
-        if trial.state == TrialState.FAIL:
-            found.append(trial)
-        elif _diverged(trial):
-            found.append(_shown(trial, TrialState.COMPLETE, -sign * math.inf))
+        if _diverged(trial):
+            trial = _shown(trial, TrialState.PRUNED)
+            trial.intermediate_values = {}
+        elif trial.state == TrialState.FAIL:
+            pass
         elif _reached(trial, rung):
-            best = sign * so_far(trial, rung, sign)[0] if trial.intermediate_values else trial.value
-            found.append(_shown(trial, TrialState.COMPLETE, best))
-        elif _reached(trial, stops[0]):
-            found.append(_shown(trial, TrialState.PRUNED))
-        else:
-            found.append(trial)
+            trial = _shown(trial, TrialState.COMPLETE, _value(trial, rung, sign, rung == stops[-1]))
+        elif any(_reached(trial, stop) for stop in stops):
+            trial = _shown(trial, TrialState.PRUNED)
+        elif trial.state == TrialState.WAITING and trial.params:
+            trial = _shown(trial, TrialState.RUNNING)
+        found.append(trial)
     return found
 
 
 def _reached(trial: FrozenTrial, stop: int) -> bool:
     """Whether a trial can be compared there. One that completed can, though it may have ended before by itself."""
     return trial.state == TrialState.COMPLETE or stop in trial.intermediate_values
+
+
+def _value(trial: FrozenTrial, rung: int, sign: float, last: bool) -> float | None:
+    """Best value up to the rung; of one that completed its own, at the last stop or where it reported nothing yet."""
+    if trial.state == TrialState.COMPLETE and (last or min(trial.intermediate_values, default=math.inf) > rung):
+        return trial.value
+    return sign * so_far(trial, rung, sign)[0]
 
 
 def _diverged(trial: FrozenTrial) -> bool:
