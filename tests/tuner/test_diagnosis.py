@@ -3,9 +3,10 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 
-from tuner.diagnosis import Evidence, Run, as_data, diagnose
+from tuner.diagnosis import Evidence, Run, as_data, diagnose, no_knob_matters
 
 N = 30
 
@@ -79,6 +80,15 @@ def test_no_knob_matters(maximise):
     assert ids(near) == ["no_knob_matters"]
     assert ids(far) == []
     assert ids(dataclasses.replace(near, baseline_values=values[:2])) == []  # two seeds say nothing about spread
+
+
+def test_where_only_the_seed_differs_few_studies_have_a_best_trial_beyond_luck():
+    rng = np.random.default_rng(0)
+    beyond = 0
+    for _ in range(2000):
+        best = change(healthy(), value=rng.normal(size=60).max())
+        beyond += no_knob_matters(Evidence([best], best, 60, baseline_values=rng.normal(size=4))) is None
+    assert 0.15 < beyond / 2000 < 0.25  # what is predicted is a typical luckiest one
 
 
 def test_every_finding_says_what_to_check():
