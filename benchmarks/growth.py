@@ -33,7 +33,7 @@ import numpy as np
 
 from trainer.metrics import EpochReport
 from trainer.train import Result
-from tuner import charts, study_file
+from tuner import charts
 from tuner.study import Place, open_study
 
 SMALL = ("--trials", "40", "--epochs", "20")
@@ -103,7 +103,7 @@ def run(study: str, trials: int, epochs: int, state: Path) -> tuple[Calls, float
     """Run a study with the playing trainer; its calls, and the seconds to make it (with a full queue)."""
     import optuna
 
-    from tuner import lease, outcome, storage, worker
+    from tuner import lease, outcome, storage, study_file, worker
     from tuner.study import create_study, with_overrides
     from tuner.tracking import Tracker
 
@@ -205,12 +205,14 @@ def _verbs(state: Path, trials: int) -> None:
 
 def page(state: Path, times: int = 5) -> float:
     """Median seconds in which the server answers what the page of the study asks first."""
-    runs = open_study(Place.at(state), "growth").runs["experiment_id"]
-    order = f"metrics.`{charts.objective_metric(study_file.load('quickstart').objective)}` DESC"
-    asked = json.dumps({"experiment_ids": [runs], "max_results": 100, "order_by": [order]}).encode()
+    study = open_study(Place.at(state), "growth")
+    order = f"metrics.`{charts.objective_metric(study.spec.objective)}` DESC"
+    asked = {"experiment_ids": [study.runs["experiment_id"]], "max_results": 100, "order_by": [order]}
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "tuner", "ui", "growth", "--port", str(port), "--state", str(state)]
+    where = f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/runs/search"
+    request = urllib.request.Request(where, json.dumps(asked).encode(), {"Content-Type": "application/json"})
     found = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -219,8 +221,6 @@ def page(state: Path, times: int = 5) -> float:
                     break
             for _ in range(times + 1):  # the first one warms up
                 began = time.perf_counter()
-                where = f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/runs/search"
-                request = urllib.request.Request(where, asked, {"Content-Type": "application/json"})
                 with urllib.request.urlopen(request) as answer:
                     answer.read()
                 found.append(time.perf_counter() - began)

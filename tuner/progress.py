@@ -14,7 +14,7 @@ from tuner import storage
 from tuner.region import Region
 from tuner.spec import Spec
 from tuner.study import Study
-from tuner.summary import best_of, epochs_run, label, reason, title
+from tuner.summary import best_of, diverged, epochs_run, label, reason, title
 
 BARS = "▁▂▃▄▅▆▇█"
 STYLES = {"COMPLETE": "green", "PRUNED": "yellow", "FAIL": "red"}
@@ -109,9 +109,8 @@ def _line(trial: FrozenTrial) -> Text:
     value = "" if trial.value is None else f"{trial.value:.4f}"
     text.append(f"{value:<7}", style="bold" if state == "COMPLETE" else "dim")
     text.append(f"{epochs:>3} ep  {_title(trial)}", style="" if state == "COMPLETE" else "dim")
-    why = reason(trial)
-    if state == "FAIL" or why.startswith("diverged"):
-        text.append(f"  {why}", style=STYLES[state])
+    if state == "FAIL" or diverged(trial):
+        text.append(f"  {reason(trial)}", style=STYLES[state])
     return text
 
 

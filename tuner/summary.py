@@ -89,13 +89,18 @@ def epochs_run(trial: FrozenTrial) -> int:
 
 def _epochs_full(trial: FrozenTrial, budget: int) -> int:
     """What a trial would have cost unpruned. One that ended by itself cost what it did."""
-    cut = trial.state == TrialState.PRUNED and not reason(trial).startswith("diverged")
+    cut = trial.state == TrialState.PRUNED and not diverged(trial)
     return max(budget, epochs_run(trial)) if cut else epochs_run(trial)
 
 
 def reason(trial: FrozenTrial) -> str:
     """Why a trial was pruned or failed."""
     return str(trial.user_attrs.get("result", {}).get("reason", ""))
+
+
+def diverged(trial: FrozenTrial) -> bool:
+    """Whether a trial was pruned because its training broke down."""
+    return trial.state == TrialState.PRUNED and reason(trial).startswith("diverged")
 
 
 def label(attrs: Mapping[str, Any]) -> str | None:

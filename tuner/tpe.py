@@ -21,6 +21,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.pruning import so_far
+from tuner.summary import diverged
 
 ENOUGH = 10
 """As many trials at a rung make a comparison."""
@@ -83,24 +84,27 @@ def compared(trials: Sequence[FrozenTrial], stops: Sequence[int], direction: Stu
     diverged is shown as pruned before it reported anything, and ranks last. One that was handed back counts as if it
     ran on.
     """
-    fit = [t for t in trials if t.state != TrialState.FAIL and not _diverged(t)]
+    fit = [t for t in trials if t.state != TrialState.FAIL and not diverged(t)]
     rung = next((stop for stop in reversed(stops) if sum(_reached(t, stop) for t in fit) >= ENOUGH), stops[0])
     sign = 1.0 if direction == StudyDirection.MAXIMIZE else -1.0
-    found = []
-    for trial in trials:
-        if _diverged(trial):
-            trial = _shown(trial, TrialState.PRUNED)
-            trial.intermediate_values = {}
-        elif trial.state == TrialState.FAIL:
-            pass
-        elif _reached(trial, rung):
-            trial = _shown(trial, TrialState.COMPLETE, _value(trial, rung, sign, rung == stops[-1]))
-        elif any(_reached(trial, stop) for stop in stops):
-            trial = _shown(trial, TrialState.PRUNED)
-        elif trial.state == TrialState.WAITING and trial.params:
-            trial = _shown(trial, TrialState.RUNNING)
-        found.append(trial)
-    return found
+    return [_at(rung, trial, stops, sign) for trial in trials]
+
+
+def _at(rung: int, trial: FrozenTrial, stops: Sequence[int], sign: float) -> FrozenTrial:
+    """One of the compared trials."""
+    if trial.state == TrialState.FAIL:
+        return trial
+    if diverged(trial):
+        found = _shown(trial, TrialState.PRUNED)
+        found.intermediate_values = {}
+        return found
+    if _reached(trial, rung):
+        return _shown(trial, TrialState.COMPLETE, _value(trial, rung, sign, rung == stops[-1]))
+    if any(_reached(trial, stop) for stop in stops):
+        return _shown(trial, TrialState.PRUNED)
+    if trial.state == TrialState.WAITING and trial.params:
+        return _shown(trial, TrialState.RUNNING)
+    return trial
 
 
 def _reached(trial: FrozenTrial, stop: int) -> bool:
@@ -113,11 +117,6 @@ def _value(trial: FrozenTrial, rung: int, sign: float, last: bool) -> float | No
     if trial.state == TrialState.COMPLETE and (last or min(trial.intermediate_values, default=math.inf) > rung):
         return trial.value
     return sign * so_far(trial, rung, sign)[0]
-
-
-def _diverged(trial: FrozenTrial) -> bool:
-    result = trial.user_attrs.get("result", {})
-    return trial.state == TrialState.PRUNED and str(result.get("reason", "")).startswith("diverged")
 
 
 def _shown(trial: FrozenTrial, state: TrialState, value: float | None = None) -> FrozenTrial:

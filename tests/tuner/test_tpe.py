@@ -19,14 +19,10 @@ COMPLETE, PRUNED, RUNNING = TrialState.COMPLETE, TrialState.PRUNED, TrialState.R
 UP, DOWN = StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE
 
 
-def trial(state, *reports, value=None, reason=None, number=0):
+def trial(state, *reports, value=None, reason=None):
     """One that reported these values, one an epoch."""
     attrs = {"result": {"reason": reason}} if reason else {}
-    made = create_trial(
-        state=state, value=value, intermediate_values=dict(enumerate(reports, 1)), user_attrs=attrs, system_attrs={}
-    )
-    made.number = number
-    return made
+    return create_trial(state=state, value=value, intermediate_values=dict(enumerate(reports, 1)), user_attrs=attrs)
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from tuner.plots._view import BEST, DONE, GREY, View, figure, headline, tidy, whole_numbers
+from tuner.summary import diverged
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,7 +66,7 @@ def counts(view: View) -> dict[str, list[int]]:
     for trial in view.pruned:
         result = trial.user_attrs.get("result", {})
         epoch = result.get("epochs") or trial.last_step or 1
-        kind = 1 if result.get("reason", "").startswith("diverged") else 0
+        kind = 1 if diverged(trial) else 0
         inside = [label for label in found if int(label.split("–")[0]) <= epoch]
         found[inside[-1]][kind] += 1
     kept = {label: bar for label, bar in found.items() if any(bar) or int(label.split("–")[-1]) in edges}

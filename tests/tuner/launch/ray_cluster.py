@@ -1,6 +1,6 @@
 """A Ray cluster of two nodes on 127.0.0.1 for as long as standard input is open.
 
-A line on standard input cuts the second node's power: its processes are killed. The argument is Ray's folder.
+A line on standard input cuts the second node's power: its processes are killed. Ray's folder is in RAY_TMPDIR.
 """
 
 import sys
@@ -11,8 +11,8 @@ from ray.cluster_utils import Cluster
 NODE: dict[str, Any] = {"num_cpus": 1, "num_gpus": 0, "node_ip_address": "127.0.0.1", "object_store_memory": 80 * 2**20}
 
 
-def main(folder: str) -> None:
-    cluster = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False, "temp_dir": folder})
+def main() -> None:
+    cluster = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
     second = cluster.add_node(**NODE)
     print(cluster.address, flush=True)
     try:
@@ -22,4 +22,4 @@ def main(folder: str) -> None:
         cluster.shutdown()
 
 
-main(sys.argv[1])
+main()

@@ -47,14 +47,12 @@ def cluster():
 @contextmanager
 def _cluster():
     folder = tempfile.mkdtemp(prefix="ray-")  # short: Ray's sockets are below it
-    # Ray notes the address in its default folder, whatever other one it is told to use, and does not make it.
-    (Path(folder) / "ray").mkdir()
-    program = [sys.executable, str(Path(__file__).with_name("ray_cluster.py")), folder]
+    program = [sys.executable, str(Path(__file__).with_name("ray_cluster.py"))]
+    # Not by an argument: Ray would still note the address in its default folder, without making that.
+    env = os.environ | HERE | {"RAY_TMPDIR": folder}
     with tempfile.TemporaryFile("w+") as errors:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
-        process = subprocess.Popen(
-            program, env=os.environ | HERE | {"RAY_TMPDIR": folder}, text=True, start_new_session=True, **pipes
-        )
+        process = subprocess.Popen(program, env=env, text=True, start_new_session=True, **pipes)
         try:
             address = process.stdout.readline().strip()
             yield process, address, Path(folder), lambda: (errors.seek(0), errors.read())[1]

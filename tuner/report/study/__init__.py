@@ -15,7 +15,7 @@ from tuner.report.document import Block, Code, Document, Figure, Fold, Heading, 
 from tuner.report.panel import key
 from tuner.report.study import drawings
 from tuner.study import Study, spec_dict
-from tuner.summary import epochs_run, label, reason, summarise, title
+from tuner.summary import diverged, epochs_run, label, reason, summarise, title
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -170,9 +170,8 @@ def _curves(view: View) -> list[Block]:
 def _pruned(view: View) -> list[Block]:
     if not view.pruned or not view.done:
         return []
-    diverged = any(reason(trial).startswith("diverged") for trial in view.pruned)
     legend = [("stopped at a rung", "dot", "--null")]
-    legend += [("diverged", "dot", "--best")] if diverged else []
+    legend += [("diverged", "dot", "--best")] if any(map(diverged, view.pruned)) else []
     legend += [("completed", "dot", "--c1")]
     search = view.spec.search
     rungs = ", ".join(map(str, pruned_at.rung_epochs(view)))
