@@ -19,6 +19,7 @@ lint: install-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 # `make bench ARGS=--small` for a quick look, `make bench ARGS=peers` for one of them
 bench: $(VENV)/.installed-bench

@@ -43,9 +43,13 @@ def main() -> None:
 
     import optuna
 
-    from tuner import lease, storage, study_file, worker
-    from tuner.study import Place, create_study, with_overrides
-    from tuner.tracking import Tracker
+    from tuner.spec import file as study_file
+    from tuner.spec.edit import with_overrides
+    from tuner.storage import lease, opening
+    from tuner.study.make import create_study
+    from tuner.system.place import Place
+    from tuner.tracking.client import Tracker
+    from tuner.worker import worker
 
     spent: Counter[str] = Counter()
     calls: Counter[str] = Counter()
@@ -53,7 +57,7 @@ def main() -> None:
         timed(Tracker, name, f"MLflow {name}", spent, calls)
     for owner, name in (
         (lease, "claim"),
-        (storage, "suggest"),
+        (opening, "suggest"),
         (optuna.trial.Trial, "report"),
         (optuna.trial.Trial, "should_prune"),
         (optuna.trial.Trial, "set_user_attr"),

@@ -42,7 +42,7 @@ MOST_DEATHS = 20
 class Outcome:
     """What became of a campaign; all but the first block are to be 0."""
 
-    storage: str
+    opening: str
     seconds: float = 0.0
     kills: int = 0
     outage: float = 0.0
@@ -101,8 +101,8 @@ class Campaign:
 
 def make(place: Any, campaign: Campaign) -> Any:
     """The study: its baseline is a trial like any other."""
-    from tuner import study_file
-    from tuner.study import create_study
+    from tuner.spec import file as study_file
+    from tuner.study.make import create_study
 
     raw = study_file.load("quickstart").model_dump(mode="json")
     raw["data"] |= {"source": "npz", "path": str(write_data(place.state.parent / "rows.npz"))}
@@ -131,8 +131,9 @@ def worker(place: dict[str, Any], log: str, host: str, every: float) -> None:
     sys.stdout = os.fdopen(1, "w", buffering=1)
     sys.stderr = os.fdopen(2, "w", buffering=1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    from tuner import checkpoint, lease
     from tuner.__main__ import main
+    from tuner.storage import lease
+    from tuner.worker import checkpoint
 
     checkpoint.EVERY, checkpoint.SHARE = every, 1.0
     if host:
@@ -148,15 +149,15 @@ def disturb(
     """Run the study to its end with `campaign.workers` workers at any time, and disturb it."""
     import multiprocessing
 
-    from tuner import storage
     from tuner.launch.local import ONE_THREAD
+    from tuner.storage import opening
 
     rng = random.Random(campaign.seed)
     moments = campaign.moments(rng)
     os.environ |= ONE_THREAD
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tuner.launch._preload", "tuner.worker", "tuner.validation.working"])
-    study = storage.load_study(storage.open_storage(place.storage), "faults")
+    context.set_forkserver_preload(["tuner.run._preload", "tuner.worker.worker", "tuner.validation.working"])
+    study = opening.load_study(opening.open_storage(place.storage), "faults")
     logs = Path(tempfile.mkdtemp(prefix="faults-", dir=place.state))
     processes: list[Any] = []
     began = time.monotonic()
@@ -173,7 +174,7 @@ def disturb(
 
     away = None
     while True:
-        there = storage.trials(study)
+        there = opening.trials(study)
         if all(t.state.is_finished() for t in there):
             break
         while len(alive()) < campaign.workers:
@@ -231,15 +232,15 @@ def points(place: Any, experiment: str) -> tuple[Counter[Any], dict[Any, float],
 
 def compare(reference: Any, study: Any, outcome: Outcome) -> None:
     """Fill in what differs between the undisturbed study and the other."""
-    from tuner import storage
-    from tuner.checkpoint import folder
+    from tuner.storage import opening
+    from tuner.worker.checkpoint import folder
 
     def facts(trial: Any) -> Any:
         result = trial.user_attrs.get("result", {})
         kept = {key: result.get(key) for key in ("epochs", "best_epoch", "reason", "test", "curves")}
         return trial.state, trial.params, trial.value, trial.intermediate_values, kept
 
-    left, right = (storage.trials(s.optuna) for s in (reference, study))
+    left, right = (opening.trials(s.optuna) for s in (reference, study))
     outcome.complete = sum(t.state.name == "COMPLETE" for t in right)
     outcome.lost = len(right) - outcome.complete
     outcome.differing = sum(facts(a) != facts(b) for a, b in zip(left, right, strict=True))
@@ -251,7 +252,7 @@ def compare(reference: Any, study: Any, outcome: Outcome) -> None:
     outcome.doubled = sum(count - 1 for count in counts.values()) + len(counts.keys() - expected.keys())
     outcome.wrong = sum(values[key] != expected[key] for key in expected.keys() & values.keys())
     names = [s.study_name for s in study.optuna._storage.get_all_studies()]
-    outcome.locks_left = sum(name.startswith(storage.LOCK) for name in names)
+    outcome.locks_left = sum(name.startswith(opening.LOCK) for name in names)
     outcome.checkpoints_left = len(list(folder(study.place.state, study.name).glob("*")))
     outcome.resumed = sum("goes on after epoch" in line for line in outcome.log)
     outcome.taken_over = sum("is gone; it goes back" in line for line in outcome.log)
@@ -260,7 +261,7 @@ def compare(reference: Any, study: Any, outcome: Outcome) -> None:
 @contextmanager
 def databases(kind: str, folder: Path) -> Iterator[tuple[Any, Callable[[], None], Callable[[], None]]]:
     """A place with empty databases of that kind, and what stops and starts their server."""
-    from tuner.study import Place
+    from tuner.system.place import Place
 
     if kind == "sqlite":
         yield Place.at(folder), lambda: None, lambda: None
@@ -275,15 +276,16 @@ def databases(kind: str, folder: Path) -> Iterator[tuple[Any, Callable[[], None]
             for name in ("optuna", "mlflow"):
                 connection.execute(text(f"CREATE DATABASE {name}"))
         engine.dispose()
-        storage, tracking = (server.get_uri(database=name, driver="psycopg") for name in ("optuna", "mlflow"))
-        yield Place.at(folder, storage, tracking), server.stop, server.ensure_postgres_running
+        opening, tracking = (server.get_uri(database=name, driver="psycopg") for name in ("optuna", "mlflow"))
+        yield Place.at(folder, opening, tracking), server.stop, server.ensure_postgres_running
         server.cleanup()
 
 
 def run(kind: str, campaign: Campaign, reference: Any = None) -> Outcome:
     """One campaign; reference: the undisturbed study, made where it is None."""
-    from tuner import worker as workers
-    from tuner.study import Place, open_study
+    from tuner.study.study import open_study
+    from tuner.system.place import Place
+    from tuner.worker import worker as workers
 
     quiet: dict[str, Any] = {"device": "cpu", "say": lambda text: None}
     with tempfile.TemporaryDirectory() as state, tempfile.TemporaryDirectory() as other:

@@ -32,9 +32,10 @@ from typing import Any
 import numpy as np
 
 from trainer.metrics import EpochReport
-from trainer.train import Result
-from tuner import charts
-from tuner.study import Place, open_study
+from trainer.result import Result
+from tuner.study.study import open_study
+from tuner.system.place import Place
+from tuner.tracking import charts
 
 SMALL = ("--trials", "40", "--epochs", "20")
 WINDOW = 10
@@ -103,9 +104,12 @@ def run(study: str, trials: int, epochs: int, state: Path) -> tuple[Calls, float
     """Run a study with the playing trainer; its calls, and the seconds to make it (with a full queue)."""
     import optuna
 
-    from tuner import lease, outcome, storage, study_file, worker
-    from tuner.study import create_study, with_overrides
-    from tuner.tracking import Tracker
+    from tuner.spec import file as study_file
+    from tuner.spec.edit import with_overrides
+    from tuner.storage import lease, opening
+    from tuner.study.make import create_study
+    from tuner.tracking.client import Tracker
+    from tuner.worker import outcome, worker
 
     calls = Calls()
     spec = with_overrides(study_file.load(study), trials=trials, epochs=epochs)
@@ -121,7 +125,7 @@ def run(study: str, trials: int, epochs: int, state: Path) -> tuple[Calls, float
         calls.time(owner, name, label)
         for owner, name, label in (
             (lease, "claim", "Optuna claim"),
-            (storage, "suggest", "Optuna suggest"),
+            (opening, "suggest", "Optuna suggest"),
             (optuna.trial.Trial, "report", "Optuna report"),
             (optuna.trial.Trial, "should_prune", "Optuna should_prune"),
             (optuna.trial.Trial, "set_user_attr", "Optuna set_user_attr"),

@@ -24,10 +24,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.device import cores
+from tuner.system.device import cores
 
 if TYPE_CHECKING:
-    from tuner.spec import Spec
+    from tuner.spec.model import Spec
 
 SMALL = ("--trials", "4", "--rounds", "1")
 Task = tuple[dict[str, Any], int, int]
@@ -46,7 +46,8 @@ def run_study(study: str, flags: list[str], state: Path) -> tuple[float, float]:
     began = time.time()
     subprocess.run([*command, *flags], check=True)
     whole = time.time() - began
-    from tuner.study import Place, open_study
+    from tuner.study.study import open_study
+    from tuner.system.place import Place
 
     ends = [t.datetime_complete for t in open_study(Place.at(state), _name(study)).optuna.get_trials()]
     return whole, max(e.timestamp() for e in ends if e) - began
@@ -54,8 +55,9 @@ def run_study(study: str, flags: list[str], state: Path) -> tuple[float, float]:
 
 def tasks(study: str, state: Path) -> tuple[Spec, list[Task]]:
     """The study as it was made, and what it trained, in its order."""
-    from tuner.replicates import seed as replicate_seed
-    from tuner.study import Place, open_study
+    from tuner.study.study import open_study
+    from tuner.system.place import Place
+    from tuner.worker.trial import replicate_seed as replicate_seed
 
     opened = open_study(Place.at(state), _name(study))
     found: list[Task] = []
@@ -70,7 +72,7 @@ def tasks(study: str, state: Path) -> tuple[Spec, list[Task]]:
 
 def train_bare(spec: Spec, todo: list[Task], processes: int) -> float:
     """Seconds to train the tasks in bare processes, measured from outside."""
-    from tuner.study import spec_dict
+    from tuner.spec.edit import spec_dict
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "tasks.json"
@@ -104,8 +106,8 @@ def _prepare(raw: dict[str, Any]) -> None:
     import torch
 
     from trainer.tensors import to_tensors
-    from tuner import study_file
-    from tuner.study import load_data
+    from tuner.spec import file as study_file
+    from tuner.study.study import load_data
 
     torch.set_num_threads(1)
     spec = study_file.parse(raw)

@@ -17,9 +17,12 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from tuner import study_file, yaml
-from tuner.study import Place, open_study, spec_dict
-from tuner.summary import summarise
+from tuner.spec import file as study_file
+from tuner.spec import yaml
+from tuner.spec.edit import spec_dict
+from tuner.study.study import open_study
+from tuner.study.summary import summarise
+from tuner.system.place import Place
 
 SMALL = ("--trials", "6", "--seeds", "1")
 

@@ -31,12 +31,13 @@ from optuna.pruners import BasePruner, MedianPruner, SuccessiveHalvingPruner
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from tuner import storage
 from tuner.errors import InputError
-from tuner.pruning import RungPruner
-from tuner.replicates import spread
-from tuner.spec import SearchSection
-from tuner.study import Place, open_study
+from tuner.search.pruning import RungPruner
+from tuner.spec.sections import SearchSection
+from tuner.storage import opening
+from tuner.study.study import open_study
+from tuner.system.place import Place
+from tuner.worker.trial import spread
 
 SMALL = ("--small",)
 FIRST, REDUCTION, PEERS = (0.04, 0.06, 0.1, 0.14, 0.2, 0.3), (2.0, 3.0, 4.0, 6.0), (2, 4, 8)
@@ -166,12 +167,12 @@ def read(place: Place, name: str) -> tuple[list[Recorded], float]:
     sign = 1.0 if study.optuna.direction == StudyDirection.MAXIMIZE else -1.0
     epochs = study.spec.training.epochs
     found = []
-    for t in storage.trials(study.optuna, [TrialState.COMPLETE]):
+    for t in opening.trials(study.optuna, [TrialState.COMPLETE]):
         curve = [sign * t.intermediate_values.get(e, -sign * math.inf) for e in range(1, epochs + 1)]
         test = t.user_attrs["result"]["test"].get("test/weighted_f1", math.nan)
         found.append(Recorded(curve, test, "plan" in t.user_attrs))
     values = (study.optuna.user_attrs.get("replicates") or {}).get("values", [])
-    baseline = [t.value for t in storage.trials(study.optuna) if t.user_attrs.get("plan") == "baseline" and t.value]
+    baseline = [t.value for t in opening.trials(study.optuna) if t.user_attrs.get("plan") == "baseline" and t.value]
     return found, spread([*values, *baseline]).get("std", math.nan)
 
 
@@ -266,7 +267,7 @@ def main() -> None:
         print(table(compare(made_up(40, 30, 0), 0.004, orders, options.workers, options.all)))
         return
     place = Place.at(options.state)
-    names = options.studies or storage.study_names(storage.open_storage(place.storage))
+    names = options.studies or opening.study_names(opening.open_storage(place.storage))
     tables = []
     for name in names:
         trials, deviation = read(place, name)

@@ -28,8 +28,8 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
 from optuna.trial import Trial, TrialState
 
-from tuner.pruning import RungPruner
-from tuner.tpe import RungTPESampler
+from tuner.search.pruning import RungPruner
+from tuner.search.tpe import RungTPESampler
 
 SMALL = ("--studies", "4", "--at-once", "16")
 EPOCHS, NOISE = 50, 0.004

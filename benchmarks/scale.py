@@ -54,17 +54,17 @@ def storage_of(url: str) -> Any:
     """The storage and the study in it."""
     import optuna
 
-    from tuner import storage
+    from tuner.storage import opening
 
-    return optuna.load_study(study_name="scale", storage=storage.open_storage(url))
+    return optuna.load_study(study_name="scale", storage=opening.open_storage(url))
 
 
 def simulate(url: str, load: Load, seed: int, results: Any) -> None:
     """A worker's life in a thread: (label, seconds) of its calls and the numbers of its trials, put into `results`."""
     from optuna.samplers import RandomSampler
 
-    from tuner import lease
-    from tuner.keeper import Keeper
+    from tuner.storage import lease
+    from tuner.storage.watch import Keeper
 
     rng, timed, mine = random.Random(seed), [], []
 
@@ -165,10 +165,10 @@ def drive(title: str, url: str, behind: str, load: Load, proxy_pid: int | None =
     import optuna
     from sqlalchemy import create_engine, text
 
-    from tuner import storage
+    from tuner.storage import opening
 
-    study = optuna.create_study(study_name="scale", storage=storage.open_storage(behind), direction="maximize")
-    storage.enqueue(study, load.trials, {})
+    study = optuna.create_study(study_name="scale", storage=opening.open_storage(behind), direction="maximize")
+    opening.enqueue(study, load.trials, {})
     engine = create_engine(behind, isolation_level="AUTOCOMMIT")
     counted = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
     context = multiprocessing.get_context("spawn")
@@ -208,8 +208,8 @@ def drive(title: str, url: str, behind: str, load: Load, proxy_pid: int | None =
             print(f"{label:8} {len(took):6} {median:10.1f} {p99:8.1f} {top:8.1f}")
     claimed = Counter(number for _, mine, _ in results for number in mine)
     errors = [error for _, _, error in results if error]
-    states = Counter(t.state.name for t in storage.trials(study))
-    reports = {len(t.intermediate_values) for t in storage.trials(study)}
+    states = Counter(t.state.name for t in opening.trials(study))
+    reports = {len(t.intermediate_values) for t in opening.trials(study)}
     print(f"{seconds:.0f} s; most connections to PostgreSQL {most}; {committed / load.trials:.0f} transactions a trial")
     if proxy_pid:
         print(f"proxy: {1000 * (cpu_seconds(proxy_pid) - used) / load.trials:.0f} ms of CPU a trial")
@@ -228,8 +228,13 @@ def local(trials: int, epochs: int, population: str) -> float:
     """
     from rich.console import Console
 
-    from tuner import start, storage, study_file, yaml
-    from tuner.study import Place, open_study, spec_dict
+    from tuner.run import start
+    from tuner.spec import file as study_file
+    from tuner.spec import yaml
+    from tuner.spec.edit import spec_dict
+    from tuner.storage import opening
+    from tuner.study.study import open_study
+    from tuner.system.place import Place
 
     raw = spec_dict(study_file.load("quickstart"))
     raw["search"] |= {"trials": trials, "sampler": "random", "pruner": "none", "replicates": 0}
@@ -251,7 +256,7 @@ def local(trials: int, epochs: int, population: str) -> float:
                     console=Console(),
                     quiet=True,
                 )
-                there = storage.trials(open_study(place, "scale").optuna)
+                there = opening.trials(open_study(place, "scale").optuna)
                 first = min(t.datetime_start for t in there if t.datetime_start)
                 last = max(t.datetime_complete for t in there if t.datetime_complete)
                 pace[workers].append(trials * epochs / (last - first).total_seconds())

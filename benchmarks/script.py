@@ -40,8 +40,9 @@ for epoch in range(1, epochs + 1):
 
 def study_of(folder: Path, options: argparse.Namespace, search: dict[str, Any]) -> Any:
     """A study of the script, in a state folder of its own."""
-    from tuner import study_file
-    from tuner.study import Place, create_study
+    from tuner.spec import file as study_file
+    from tuner.study.make import create_study
+    from tuner.system.place import Place
 
     raw = {
         "command": f"{{python}} -I -S script.py {{w}} {{epochs}} {options.seconds}",
@@ -70,7 +71,7 @@ def bare(folder: Path, options: argparse.Namespace) -> float:
 
 def work(study: Any) -> tuple[float, float]:
     """Seconds from the end of a trial to that of the next, the median; CPU seconds of the worker a trial."""
-    from tuner import worker
+    from tuner.worker import worker
 
     began = time.process_time()
     worker.work(study, device="cpu", say=lambda text: None)

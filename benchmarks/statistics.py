@@ -20,8 +20,8 @@ import numpy as np
 from optuna.trial import TrialState
 from scipy import special
 
-from tuner import storage
-from tuner.study import Place
+from tuner.storage import opening
+from tuner.system.place import Place
 from tuner.validation import statistics as paired
 from tuner.validation.blocks import open_validation, records
 from tuner.validation.plan import Plan
@@ -201,9 +201,9 @@ def saved(baseline: np.ndarray, candidate: np.ndarray, pairs: int = 10) -> str:
 
 
 def _validations(place: Place) -> Iterator[tuple[str, Plan, Records]]:
-    for name in storage.study_names(storage.open_storage(place.storage)):
+    for name in opening.study_names(opening.open_storage(place.storage)):
         found = open_validation(place, name)
-        if found is not None and any(t.state == TrialState.COMPLETE for t in storage.trials(found.optuna)):
+        if found is not None and any(t.state == TrialState.COMPLETE for t in opening.trials(found.optuna)):
             yield name, found.plan, records(found)
 
 

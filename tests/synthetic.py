@@ -4,8 +4,11 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from trainer.objective import Objective
-from tuner import storage, study_file
-from tuner.study import Place, Study, spec_dict
+from tuner.spec import file as study_file
+from tuner.spec.edit import spec_dict
+from tuner.storage import opening
+from tuner.study.study import Study
+from tuner.system.place import Place
 
 EPOCHS = 10
 
@@ -44,7 +47,7 @@ def make(folder, values, *, objective="val/weighted_f1", knobs=None, params=None
                 state=TrialState.COMPLETE if done else TrialState.PRUNED,
                 value=value if done else None,
                 params=own,
-                distributions={name: storage.distribution(spec.knobs[name]) for name in own},
+                distributions={name: opening.distribution(spec.knobs[name]) for name in own},
                 intermediate_values=dict(enumerate(curve, 1)),
                 user_attrs=attrs,
             )

@@ -15,7 +15,7 @@ import torch
 
 from trainer.config import LossConfig, ModelConfig, TrainingConfig
 from trainer.knobs import Config
-from trainer.own.config import OwnModel
+from trainer.own_config import OwnModel
 from trainer.population import Population
 from trainer.tensors import TRAIN, VALIDATION, TensorData
 

@@ -18,8 +18,8 @@ from trainer.knobs import Config
 from trainer.member import ORDER_STREAM, Member, OneByOne, stream_seed
 from trainer.metrics import EpochReport, Steps, class_metrics, divergence, score_metrics, step_metrics
 from trainer.objective import Objective
-from trainer.own.config import OwnConfig, OwnModel
 from trainer.own.member import OwnMember
+from trainer.own_config import OwnConfig, OwnModel
 from trainer.scores import Scores
 from trainer.stack import Stack
 from trainer.tensors import (

@@ -16,7 +16,7 @@ from trainer.errors import InputError
 from trainer.population import Population
 
 if TYPE_CHECKING:
-    from trainer.train import Result
+    from trainer.result import Result
 
 State = dict[str, Any]
 """A member after an epoch: `epoch`, `result`, and `training` (parameters, optimiser, generators) while it lives."""

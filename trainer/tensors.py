@@ -12,7 +12,7 @@ from torch import Tensor
 from trainer.config import ModelConfig
 from trainer.data import Dataset
 from trainer.errors import InputError
-from trainer.own.config import OwnModel
+from trainer.own_config import OwnModel
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 LONGEST_SEQUENCE = 128

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from tuner.api import Study, Validation, studies, validate
     from tuner.errors import InputError, RunError
 
-__version__ = "0.1.0"
-__all__ = ["InputError", "RunError", "Study", "Validation", "studies", "validate"]
+from tuner._version import __version__
+
+__all__ = ["InputError", "RunError", "Study", "Validation", "__version__", "studies", "validate"]
 
 
 def __getattr__(name: str) -> Any:

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     atexit.register(gc.freeze)
     from tuner.cli import app
     from tuner.errors import InputError, RunError
-    from tuner.interrupt import Interrupted
+    from tuner.system.interrupt import Interrupted
 
     try:
         app(args=arguments, prog_name="tuner")
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _leave(message: str, code: int) -> None:
-    from tuner.masking import masked
+    from tuner.system.masking import masked
 
     print(masked(message), file=sys.stderr)
     sys.exit(code)

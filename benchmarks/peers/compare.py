@@ -29,7 +29,7 @@ from typing import Any
 
 from benchmarks.peers import meter
 from benchmarks.peers.work import METRIC, Work
-from tuner.device import cores
+from tuner.system.device import cores
 
 CONTENDERS = {
     "optuna": ("Optuna + MLflow", ["benchmarks.peers.optuna_mlflow"]),

@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 
 from benchmarks.peers.work import EXPERIMENT, Work
-from tuner import study_file, yaml
-from tuner.study import spec_dict
+from tuner.spec import file as study_file
+from tuner.spec import yaml
+from tuner.spec.edit import spec_dict
 
 
 def study(work: Work, replicates: int = 0) -> str:

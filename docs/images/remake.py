@@ -9,10 +9,11 @@ import argparse
 import re
 from pathlib import Path
 
-from tuner.plots._view import View
 from tuner.report.document import STYLE
+from tuner.report.plots._view import View
 from tuner.report.study import drawings
-from tuner.study import Place, open_study
+from tuner.study.study import open_study
+from tuner.system.place import Place
 
 MARGIN, TOP = 16.0, 68.0
 LEGEND = (

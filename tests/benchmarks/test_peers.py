@@ -17,7 +17,8 @@ from trainer.config import LossConfig, ModelConfig, TrainingConfig
 from trainer.data import load
 from trainer.member import Member
 from trainer.tensors import epoch_batches, to_tensors
-from tuner import storage, study_file
+from tuner.spec import file as study_file
+from tuner.storage import opening
 
 WORK = Work("htad", None, trials=4, epochs=3, seed=0, processes=1)
 SPEC = study_file.load("quickstart")
@@ -34,7 +35,7 @@ def test_peers_search_the_knobs_of_the_study_file():
         assert ("focal_gamma" in knobs) == (knobs["classification_loss"] == "focal")
         assert ("warmup_epochs" in knobs) == (knobs["weighting"] == "warmup")
     whole = {name: SPEC.vocabulary.knobs[name].kind == "int" for name in SPEC.knobs}
-    assert asked == {name: storage.distribution(rng, whole=whole[name]) for name, rng in SPEC.knobs.items()}
+    assert asked == {name: opening.distribution(rng, whole=whole[name]) for name, rng in SPEC.knobs.items()}
 
 
 def test_peers_begin_with_the_baseline_and_the_plans():

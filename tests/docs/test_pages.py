@@ -22,11 +22,11 @@ from markdown import ROOT, Block
 from trainer.convergence import measures, speed
 from trainer.metrics import gradient_metrics
 from trainer.objective import DIRECTIONS, Objective
-from tuner import study_file
 from tuner.cli import app
-from tuner.spec import Spec
+from tuner.spec import file as study_file
+from tuner.spec.model import Spec
+from tuner.spec.yaml import read
 from tuner.validation.measures import METRICS
-from tuner.yaml import read
 
 GROUP = typer.main.get_command(app)
 FILES = markdown.files()
@@ -136,10 +136,10 @@ def test_errors_are_worded_as_shown(refused):
 
 
 def test_the_reference_of_study_files_is_the_schemas():
-    from tuner.manual import manual
+    from tuner.spec.manual import manual
 
     written = (ROOT / "docs" / "study-file.md").read_text(encoding="utf-8")
-    assert written == manual(), "write it anew: python -m tuner.manual > docs/study-file.md"
+    assert written == manual(), "write it anew: python -m tuner.spec.manual > docs/study-file.md"
 
 
 def test_every_measure_is_explained():
@@ -151,7 +151,7 @@ def test_every_measure_is_explained():
     found = measures(curves, np.ones(50), Objective(), clip_norm=1.0, budget=20)
     found |= speed(curves["val/weighted_f1"], 0.9, Objective(), 20)
     names |= {re.sub(r"_(early|middle|late)$", "", name.partition("/")[2]) for name in found}
-    names |= set(re.findall(r'^        "(\w+)",$', (ROOT / "tuner/diagnosis.py").read_text(), re.MULTILINE))
+    names |= set(re.findall(r'^        "(\w+)",$', (ROOT / "tuner/report/diagnosis.py").read_text(), re.MULTILINE))
     missing = sorted(name for name in names if not re.search(rf"\b{name}\b", text))
     assert not missing, f"docs/measures.md does not explain {', '.join(missing)}"
 

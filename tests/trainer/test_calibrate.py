@@ -7,7 +7,7 @@ import pytest
 from trainer import calibrate
 from trainer.calibrate import Choice, choose
 from trainer.config import ModelConfig, TrainingConfig
-from trainer.own.config import OwnModel
+from trainer.own_config import OwnModel
 
 
 @pytest.mark.parametrize(("gain", "found"), [

@@ -1,7 +1,7 @@
 """A small data file, a command line in a process of its own, one small real study, and a trainer that plays a script.
 
-The scripted trainer stands in for `tuner.worker.train`: it replays curves through the same callback, so that a whole
-study with its queue, its pruning and its MLflow runs takes a second.
+The scripted trainer stands in for `tuner.worker.worker.train`: it replays curves through the same callback, so that a
+whole study with its queue, its pruning and its MLflow runs takes a second.
 """
 
 import json
@@ -18,15 +18,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from browser import browser  # noqa: F401  (a fixture)
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from trainer.metrics import EpochReport
+from trainer.result import Result
 from trainer.resume import restore, states
-from trainer.train import Result
-from tuner import storage, study_file, worker
-from tuner.study import Place, create_study
-from tuner.tracking import Tracker
+from tuner.spec import file as study_file
+from tuner.storage import opening
+from tuner.study.make import create_study
+from tuner.system.place import Place
+from tuner.tracking.client import Tracker
+from tuner.worker import worker
 
 STUDY = """\
 description: A tiny study.
@@ -127,7 +131,7 @@ def databases(tmp_path_factory) -> Path:
     """Empty databases of Optuna and MLflow: making them takes seconds, copying them none."""
     folder = tmp_path_factory.mktemp("databases")
     place = Place.at(folder)
-    storage.open_storage(place.storage)._backend.remove_session()
+    opening.open_storage(place.storage)._backend.remove_session()
     Tracker(place.tracking, folder)
     return folder
 

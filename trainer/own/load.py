@@ -15,7 +15,7 @@ from typing import Any
 from torch import nn
 
 from trainer.errors import InputError, UserCodeError, unknown
-from trainer.own.config import OwnModel
+from trainer.own_config import OwnModel
 
 
 def model_class(model: OwnModel) -> type[nn.Module]:

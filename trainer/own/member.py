@@ -15,8 +15,8 @@ from trainer.config import TrainingConfig
 from trainer.errors import UserCodeError
 from trainer.losses.focal import focal
 from trainer.member import DROPOUT_STREAM, INIT_STREAM, Member, stream_seed
-from trainer.own.config import CLASSIFICATION, WEIGHT, OwnConfig, OwnModel
 from trainer.own.load import model_class, users
+from trainer.own_config import CLASSIFICATION, WEIGHT, OwnConfig, OwnModel
 from trainer.tensors import TRAIN, Batch, TensorData, default_batch_size, epoch_batches
 from trainer.weighting import Terms
 

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner import frames, note, plots, storage, study
 from tuner.api.where import console, place_of
 from tuner.errors import InputError
+from tuner.report import frames, note, plots
 from tuner.report.document import Block, Items, Table, Text, fragment
-from tuner.study import Place
-from tuner.summary import best_trial, label, summarise, title
+from tuner.storage import opening
+from tuner.storage.record import label, title
+from tuner.study import study
+from tuner.study.summary import best_trial, summarise
+from tuner.system.place import Place
 
 if TYPE_CHECKING:
     import pandas
@@ -65,7 +68,7 @@ class Study:
         >>> len(study.trials)
         6
         """
-        from tuner.start import run
+        from tuner.run.start import run
 
         place = place_of(state, storage, tracking_uri)
         summary = run(
@@ -102,7 +105,7 @@ class Study:
         >>> Study.open().name
         'my_study'
         """
-        from tuner.cli.options import existing, latest
+        from tuner.study.find import existing, latest
 
         place = existing(place_of(state, storage, tracking_uri))
         return cls._of(place, name or latest(place))
@@ -164,7 +167,7 @@ class Study:
         complete baseline 4 0.05 mse
         """
         attrs = self._study.optuna.user_attrs
-        found = storage.trials(self._study.optuna)
+        found = opening.trials(self._study.optuna)
         there = [t for t in found if t.number < attrs["n_trials"] or t.state.name != "WAITING"]
         return frames.trials(sorted(there, key=lambda t: t.number), attrs.get("speeds", {}))
 
@@ -205,7 +208,7 @@ class Study:
         (FrozenList(['trial', 'epoch']), 4)
         >>> f1 = curves["val/weighted_f1"].unstack("trial")  # epochs by trials, ready to plot
         """
-        found = sorted(storage.trials(self._study.optuna), key=lambda t: t.number)
+        found = sorted(opening.trials(self._study.optuna), key=lambda t: t.number)
         return frames.curves(found, self._study.spec.goal.metric)
 
     def metrics(self, trial: int) -> pandas.DataFrame:
@@ -217,7 +220,7 @@ class Study:
         >>> {"val/cross_entropy", "grad/norm_mean", "gate/temporal_mean"} <= set(metrics.columns)
         True
         """
-        runs = {t.number: t.user_attrs.get("run_id") for t in storage.trials(self._study.optuna)}
+        runs = {t.number: t.user_attrs.get("run_id") for t in opening.trials(self._study.optuna)}
         run_id = runs.get(int(trial))
         if run_id is None:
             raise InputError(f"study {self.name!r} has no trial {trial} that was started; there are {len(runs)} trials")
@@ -229,9 +232,10 @@ class Study:
         >>> Study.open("my_study").export("args").split()[0]
         '--encoder_loss_weight'
         """
-        from tuner.export import export
+        from tuner.report.export import export
+        from tuner.validation import said
 
-        text = export(self._study, form)
+        text = export(self._study, form, said.of_best(self._study))
         if output is not None:
             Path(output).write_text(text, encoding="utf-8")
         return text
@@ -245,7 +249,7 @@ class Study:
         >>> Study.open("my_study").plot("convergence").save("convergence.png").name
         'convergence.png'
         """
-        from tuner.plots._view import View
+        from tuner.report.plots._view import View
 
         figure = plots.draw(View.of(self._study), name)
         if figure is None:
@@ -265,7 +269,7 @@ class Study:
         summary = self.status()
         counts = ", ".join(f"{count} {kind}" for kind, count in summary["trials"].items() if count)
         blocks: list[Block] = [Text(f"*{self.name}*: {summary['state']}; {counts}")]
-        started = [t for t in storage.trials(self._study.optuna) if "config" in t.user_attrs]
+        started = [t for t in opening.trials(self._study.optuna) if "config" in t.user_attrs]
         if summary["best"]:
             titles = {t.number: title(t.number, t.user_attrs["config"], label(t.user_attrs)) for t in started}
             blocks += [Text(note.lead(summary, titles), "lead")]
@@ -301,7 +305,7 @@ def studies(
     """
     import pandas as pd
 
-    from tuner.storage import open_storage, study_names
+    from tuner.storage.opening import open_storage, study_names
 
     place = place_of(state, storage, tracking_uri)
     rows = {}

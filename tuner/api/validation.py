@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner import frames
 from tuner.api.study import Study
 from tuner.api.where import console, place_of
 from tuner.errors import InputError
+from tuner.report import frames
 from tuner.report.document import Badge, Block, Items, Table, Text, fragment
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tuner.study import Place
+from tuner.system.place import Place
 
 
 def console() -> Console:

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tuner.cli.options import STATE, AsJson, Device, Quiet, State, Storage, Tracking
+from tuner.cli.options import AsJson, Device, Quiet, State, Storage, Tracking
 from tuner.cli.show import out
+from tuner.system.place import STATE
 
 PARTS = ("train", "validation", "test")
 
@@ -29,7 +30,7 @@ def data(
     quiet: Quiet = False,
 ) -> None:
     """What a data file holds: views, classes, splits, dialogues, and what is wrong with it."""
-    from tuner import data_report
+    from tuner.init import data_report
 
     found = data_report.report(file)
     if convert is not None:

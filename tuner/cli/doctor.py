@@ -7,8 +7,9 @@ import json
 import typer
 from rich.markup import escape
 
-from tuner.cli.options import STATE, AsJson, Device, Quiet, State, Storage, Tracking, open_place
+from tuner.cli.options import AsJson, Device, Quiet, State, Storage, Tracking, open_place
 from tuner.cli.show import out
+from tuner.system.place import STATE
 
 STYLES = {"ok": "green", "warning": "yellow", "broken": "red"}
 
@@ -22,7 +23,7 @@ def doctor(
     quiet: Quiet = False,
 ) -> None:
     """Check versions, device, disk, storage, MLflow and telemetry, and say what to mend; exit code 1 where broken."""
-    from tuner.doctor import as_data, examine
+    from tuner.run.doctor import as_data, examine
 
     found = examine(open_place(state, storage, tracking_uri), device)
     broken = [finding for finding in found if finding.level == "broken"]

@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import STATE, Device, Quiet, State, Storage, Tracking, existing, open_place
+from tuner.cli.options import Device, Quiet, State, Storage, Tracking, open_place
 from tuner.cli.show import out
 from tuner.errors import InputError
+from tuner.study.find import existing
+from tuner.system.place import STATE
 
 
 def formats(incomplete: str) -> list[str]:
@@ -32,16 +34,18 @@ def export(
     quiet: Quiet = False,
 ) -> None:
     """The best config in the form that training code takes, or the whole study as a page to mail."""
-    from tuner import yaml
-    from tuner.export import export as render
-    from tuner.export import provenance
-    from tuner.study import open_study
+    from tuner.report.export import export as render
+    from tuner.report.export import provenance
+    from tuner.spec import yaml
+    from tuner.study.study import open_study
+    from tuner.validation import said
 
     study = open_study(existing(open_place(state, storage, tracking_uri)), name)
-    files = {"": render(study, form)}
+    judged = said.of_best(study)
+    files = {"": render(study, form, judged)}
     if form == "args":
         # Flags are read by other programs as they stand: where they came from goes beside them.
-        files[".provenance.yaml"] = yaml.dump(provenance(study))
+        files[".provenance.yaml"] = yaml.dump(provenance(study, judged))
     if output is None:
         print(files.pop(""), end="")
         for text in files.values():

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from tuner.cli.options import STATE, Device, Quiet, State, Storage, Tracking, program
+from tuner.cli.options import Device, Quiet, State, Storage, Tracking, program
 from tuner.cli.show import out
 from tuner.errors import InputError
+from tuner.system.place import STATE
 
 
 def init(

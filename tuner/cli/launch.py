@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from trainer.registry import names
-from tuner.cli.options import STATE, Device, Quiet, State, Storage, Tracking, open_place
+from tuner.cli.options import Device, Quiet, State, Storage, Tracking, open_place
+from tuner.system.place import STATE
 
 LAUNCHERS = names("tuner.launch")
 

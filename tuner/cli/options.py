@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -11,13 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tuner.errors import InputError
-from tuner.masking import has_password
-
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
-
-    from tuner.study import Place
+    from tuner.system.place import Place
 
 State = Annotated[Path, typer.Option("--state", envvar="TUNER_STATE", help="Folder that holds all state.")]
 Storage = Annotated[
@@ -47,7 +40,6 @@ Population = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary; errors and --json only.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
-STATE = Path("mlruns")
 DATA = "Data instead of the study file's: .npz, a feature pickle, a folder with MELD's CSVs."
 
 
@@ -61,42 +53,9 @@ def study_files(incomplete: str) -> list[str]:
 
 def open_place(state: Path, storage: str | None, tracking: str | None) -> Place:
     """Where the options say that studies live."""
-    from tuner.study import Place
+    from tuner.system.place import Place
 
     return Place.at(state, storage, tracking)
-
-
-def existing(place: Place) -> Place:
-    """The same place; InputError where nothing was started there. Looking must not make an empty state folder."""
-    if not place.made:
-        raise InputError(f"no study in {place.state} yet; make one with: tuner start{options(place)}")
-    return place
-
-
-def latest(place: Place, opened_storage: BaseStorage | None = None) -> str:
-    """The study that was made last; opened_storage: the place's storage where it is open already."""
-    from tuner.storage import open_storage
-
-    storage = opened_storage or open_storage(place.storage)
-    made = {s._study_id: s.study_name for s in storage.get_all_studies() if "spec" in s.user_attrs}
-    if not made:
-        raise InputError("no study yet; make one with: tuner start")
-    return str(made[max(made)])
-
-
-def options(place: Place) -> str:
-    """What the next command needs to find the same state, as text that a shell takes; never a password."""
-    found = {"--state": (str(place.state), str(Path(os.environ.get("TUNER_STATE", STATE)).absolute()))}
-    usual = type(place).at(place.state)
-    found["--storage"] = place.storage, os.environ.get("TUNER_STORAGE") or usual.storage
-    found["--tracking-uri"] = place.tracking, os.environ.get("TUNER_TRACKING_URI") or usual.tracking
-    text = ""
-    for flag, (value, known) in found.items():
-        if value != known:
-            secret = has_password(value)
-            variable = f'"$TUNER_{flag.removeprefix("--").replace("-", "_").upper()}"'
-            text += f" {flag} {variable if secret else shlex.quote(value)}"
-    return text
 
 
 def program() -> str:

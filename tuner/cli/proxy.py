@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import STATE, Device, Quiet, State, Storage, Tracking, open_place
+from tuner.cli.options import Device, Quiet, State, Storage, Tracking, open_place
 from tuner.errors import InputError
+from tuner.system.place import STATE
 
 
 def proxy(
@@ -24,8 +25,8 @@ def proxy(
     quiet: Quiet = False,
 ) -> None:
     """Optuna's gRPC proxy in front of a database, for thousands of workers: they use `--storage grpc://HOST:PORT`."""
-    from tuner.listen import is_local
-    from tuner.proxy import serve
+    from tuner.storage.proxy_server import serve
+    from tuner.system.address import is_local
 
     if not is_local(host) and not trusted_network:
         raise InputError(

@@ -12,8 +12,8 @@ from rich.table import Table
 from tuner.cli.options import program
 
 if TYPE_CHECKING:
-    from tuner.spec import Spec
-    from tuner.study import Study
+    from tuner.spec.model import Spec
+    from tuner.study.study import Study
 
 out = Console(highlight=False)
 MOST_NUMBERS = 40
@@ -22,7 +22,7 @@ MOST_NUMBERS = 40
 
 def show_result(study: Study, summary: dict[str, Any], options: str) -> None:
     """The end of `start`; options: what the next commands need to find the same state."""
-    from tuner import note
+    from tuner.report import note
 
     trials = summary["trials"]
     out.print(
@@ -58,7 +58,7 @@ def show_queued(summary: dict[str, Any], options: str) -> None:
 
 def show_comparison(summary: dict[str, Any], spec: Spec) -> None:
     """Best, baseline and plans, and what a reader must know."""
-    from tuner import note
+    from tuner.report import note
 
     rows = note.comparison(summary)
     if rows:

@@ -6,20 +6,10 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import (
-    DATA,
-    STATE,
-    Device,
-    Population,
-    Quiet,
-    State,
-    Storage,
-    Tracking,
-    open_place,
-    options,
-    study_files,
-)
+from tuner.cli.options import DATA, Device, Population, Quiet, State, Storage, Tracking, open_place, study_files
 from tuner.cli.show import out, show_queued, show_result
+from tuner.study.find import options
+from tuner.system.place import STATE
 
 
 def start(
@@ -53,16 +43,16 @@ def start(
     if out.is_terminal and not quiet:
         # Right after the installation, Python compiles the libraries: most of a minute in which nothing else is said.
         out.print("[dim]preparing (the first start takes longest)[/dim]")
-    from tuner import device as devices
-    from tuner import study_file
     from tuner.launch import local
+    from tuner.spec import file as study_file
+    from tuner.system import device as devices
 
     place = open_place(state, storage, tracking_uri)
     if not (place.made or detach) and study_file.find(study or "quickstart").is_file():
         # A study takes seconds to make, most of them for libraries and for MLflow's database.
         local.warm(devices.resolve(device))
-    from tuner.start import run
-    from tuner.study import open_study
+    from tuner.run.start import run
+    from tuner.study.study import open_study
 
     summary = run(
         place,

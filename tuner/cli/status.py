@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from tuner.cli.options import STATE, AsJson, Device, Quiet, State, Storage, Tracking, existing, latest, open_place
+from tuner.cli.options import AsJson, Device, Quiet, State, Storage, Tracking, open_place
 from tuner.cli.show import out, show_status
 from tuner.errors import InputError
+from tuner.study.find import existing, latest
+from tuner.system.place import STATE
 
 
 def status(
@@ -25,15 +27,15 @@ def status(
     quiet: Quiet = False,
 ) -> None:
     """How far a study is, the best so far, what was pruned and why."""
-    from tuner.storage import open_storage
-    from tuner.study import open_study
-    from tuner.summary import summarise
+    from tuner.storage.opening import open_storage
+    from tuner.study.study import open_study
+    from tuner.study.summary import summarise
 
     place = existing(open_place(state, storage, tracking_uri))
     opened = open_storage(place.storage)
     study = open_study(place, name or latest(place, opened), opened)
     if watch:
-        from tuner import progress
+        from tuner.report import progress
 
         with suppress(KeyboardInterrupt):
             progress.watch(study, progress.unfinished(study), out, quiet or as_json)
@@ -53,10 +55,10 @@ def list_studies(
     quiet: Quiet = False,
 ) -> None:
     """The studies in the storage."""
-    from tuner.note import number
-    from tuner.storage import open_storage, study_names
-    from tuner.study import open_study
-    from tuner.summary import summarise
+    from tuner.report.note import number
+    from tuner.storage.opening import open_storage, study_names
+    from tuner.study.study import open_study
+    from tuner.study.summary import summarise
 
     place = open_place(state, storage, tracking_uri)
     found = []

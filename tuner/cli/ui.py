@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import STATE, Device, Quiet, State, Storage, Tracking, existing, latest, open_place
+from tuner.cli.options import Device, Quiet, State, Storage, Tracking, open_place
 from tuner.errors import InputError
+from tuner.study.find import existing, latest
+from tuner.system.place import STATE
 
 
 def ui(
@@ -30,8 +32,8 @@ def ui(
     With `--host` it serves other machines too: then it needs `--allowed-hosts`, and a password in the environment
     variable MLFLOW_TRACKING_PASSWORD (the user is `admin`, or MLFLOW_TRACKING_USERNAME).
     """
-    from tuner.listen import is_local
-    from tuner.ui import serve
+    from tuner.run.ui import serve
+    from tuner.system.address import is_local
 
     place = open_place(state, storage, tracking_uri)
     say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))

@@ -7,21 +7,10 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import (
-    DATA,
-    STATE,
-    AsJson,
-    Device,
-    Population,
-    Quiet,
-    State,
-    Storage,
-    Tracking,
-    open_place,
-    options,
-    program,
-)
+from tuner.cli.options import DATA, AsJson, Device, Population, Quiet, State, Storage, Tracking, open_place, program
 from tuner.cli.show import out
+from tuner.study.find import options
+from tuner.system.place import STATE
 
 
 def validate(

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import STATE, Device, Population, Quiet, State, Storage, Tracking, open_place
+from tuner.cli.options import Device, Population, Quiet, State, Storage, Tracking, open_place
+from tuner.system.place import STATE
 
 
 def worker(
@@ -25,9 +26,9 @@ def worker(
     Without a name it waits for work: it takes whatever `tuner start` and `tuner validate` have queued, until it is
     told to leave.
     """
-    from tuner import device as devices
-    from tuner import service
-    from tuner.population import parse
+    from tuner.run import service
+    from tuner.study.population import parse
+    from tuner.system import device as devices
 
     resolved = devices.resolve(device)
     place = open_place(state, storage, tracking_uri)

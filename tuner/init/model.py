@@ -8,10 +8,10 @@ from string import Template
 from typing import Any
 
 from trainer.data import build, read, source_of
-from tuner import data_report, study_file
 from tuner.errors import InputError
-from tuner.init import text
+from tuner.init import data_report, text
 from tuner.init.model_template import MODEL, STUDY
+from tuner.spec import file as study_file
 
 EMBEDDED = "htad"
 

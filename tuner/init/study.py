@@ -12,11 +12,11 @@ import numpy as np
 
 from trainer.data import Dataset, build, read, source_of
 from trainer.data.dataset import TRAIN
-from tuner import data_report, study_file
-from tuner import device as devices
-from tuner.init import guess, text
+from tuner.init import data_report, guess, text
 from tuner.init.measure import Measured, measure
 from tuner.init.template import STUDY
+from tuner.spec import file as study_file
+from tuner.system import device as devices
 
 
 def init(path: str, output: Path | None = None, *, minutes: float = 30.0, device: str | None = None) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from trainer.data import Dataset
-from tuner import names
 from tuner.errors import InputError
+from tuner.system import names
 
 
 def output(path: Path) -> Path:

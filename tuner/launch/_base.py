@@ -12,11 +12,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from trainer import registry
-from tuner import names
 from tuner.errors import InputError, unknown
+from tuner.system import names
 
 if TYPE_CHECKING:
-    from tuner.study import Place
+    from tuner.system.place import Place
 
 PACKAGE = "tuner.launch"
 PASSED = ("TUNER_LEASE", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
@@ -98,7 +98,7 @@ class Workers:
 
     def check_study(self) -> None:
         """Raise InputError where the storage has no such study or validation, rather than on each machine."""
-        from tuner.storage import load_study, open_storage
+        from tuner.storage.opening import load_study, open_storage
 
         opened = open_storage(self.place.storage)
         if self.name:

@@ -8,9 +8,9 @@ from importlib.metadata import version
 from typing import Any
 
 from tuner.errors import InputError
-from tuner.interrupt import ALIVE
 from tuner.launch._base import CPUS, Setting, Workers
-from tuner.yaml import dump
+from tuner.spec.yaml import dump
+from tuner.system.interrupt import ALIVE
 
 STATE = "/state"
 """Where the image keeps its state."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import runpy
 import signal
 import sys
 import threading
@@ -18,12 +19,12 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from tuner import device as devices
 from tuner.errors import RunError
+from tuner.system import device as devices
 
 if TYPE_CHECKING:
     from tuner.launch._base import Workers
-    from tuner.study import Place
+    from tuner.system.place import Place
 
 SETTINGS: dict[str, Any] = {}
 
@@ -132,7 +133,7 @@ def _call(answer: Connection, function: Callable[..., Any], args: tuple[Any, ...
 
 def _forkserver() -> multiprocessing.context.ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tuner.launch._preload"])
+    context.set_forkserver_preload(["tuner.run._preload"])
     return context
 
 
@@ -147,9 +148,9 @@ def _worker(command: list[str], env: dict[str, str], log: Path) -> None:
     os.dup2(out, 2)
     sys.stdout = os.fdopen(1, "w", buffering=1)
     sys.stderr = os.fdopen(2, "w", buffering=1)
-    from tuner.__main__ import main
-
-    main(command)
+    # A process boundary like that of SLURM and Kubernetes: the package is run, not imported.
+    sys.argv = ["tuner", *command]
+    runpy.run_module("tuner", run_name="__main__", alter_sys=True)
 
 
 @contextmanager
@@ -240,12 +241,6 @@ def kill(processes: Sequence[Process]) -> None:
         p.process.kill()
     for p in processes:
         p.process.join()
-
-
-def orphaned() -> bool:
-    """Whether this worker was started by a process that is gone."""
-    parent = multiprocessing.parent_process()
-    return parent is not None and not parent.is_alive()
 
 
 def _visible(i: int) -> str:

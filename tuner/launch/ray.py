@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import runpy
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -92,11 +94,10 @@ def _run(ray: Any, workers: Workers, room: dict[str, int], say: Callable[[str], 
 
 def work(arguments: list[str], environment: dict[str, str]) -> int:
     """What a task runs, in a process of its own: the verb `worker`; returns its exit code."""
-    from tuner.__main__ import main
-
     os.environ.update(environment)
+    sys.argv = ["tuner", *arguments]
     try:
-        main(arguments)
+        runpy.run_module("tuner", run_name="__main__", alter_sys=True)
     except SystemExit as end:  # which Ray would take for a crash
         return int(end.code or 0)
     return 0

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from tuner.errors import InputError
 from tuner.launch._base import CPUS, MEMORY, Setting, Workers
-from tuner.masking import masked
+from tuner.system.masking import masked
 
 GRACE = 60
 """Seconds before the time limit at which a worker is asked to hand its trial back; it takes a few."""

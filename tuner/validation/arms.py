@@ -10,12 +10,18 @@ from optuna.trial import FrozenTrial
 
 from trainer.config import BUILT_IN
 from trainer.knobs import Config
-from tuner import own_code, storage, study_file
 from tuner.errors import InputError, unknown
-from tuner.script.rules import takes_a_seed
-from tuner.spec import Spec
-from tuner.study import Place, exists, open_study, with_overrides
-from tuner.summary import best_trial, config_of
+from tuner.spec import file as study_file
+from tuner.spec.config_file import config_file
+from tuner.spec.edit import with_overrides
+from tuner.spec.model import Spec
+from tuner.spec.rules import takes_a_seed
+from tuner.storage import opening
+from tuner.storage.record import config_of
+from tuner.study import own_code
+from tuner.study.study import exists, open_study
+from tuner.study.summary import best_trial
+from tuner.system.place import Place
 from tuner.validation import recommendation
 from tuner.validation.plan import Plan
 from tuner.validation.statistics import seeds_for_claims
@@ -150,10 +156,10 @@ def _config(place: Place, study: str | None, name: str, named: dict[str, Config]
             raise InputError(f"{name} needs the study that it is of: tuner validate STUDY ... {name}")
         number = name.removeprefix("trial:")
         opened = open_study(place, study)
-        found = {str(t.number): t for t in storage.trials(opened.optuna) if "config" in t.user_attrs}
+        found = {str(t.number): t for t in opening.trials(opened.optuna) if "config" in t.user_attrs}
         if number not in found:
             raise InputError(f"study {study!r} has no trial {number!r} that was started; there are {len(found)}")
         return config_of(opened.spec, found[number])
     if name.endswith((".yaml", ".yml", ".json")) or "/" in name:
-        return recommendation.config_file(Path(name), spec.vocabulary)
+        return config_file(Path(name), spec.vocabulary)
     raise InputError(f"{unknown('plan', name, [*named, 'original'])} (or best or trial:N of a study, or a config file)")

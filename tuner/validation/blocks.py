@@ -16,9 +16,11 @@ from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
-from tuner import names, provenance, storage
 from tuner.errors import InputError, RunError
-from tuner.study import Place, load_data
+from tuner.storage import opening
+from tuner.study.study import load_data
+from tuner.system import names, provenance
+from tuner.system.place import Place
 from tuner.validation import queue
 from tuner.validation.plan import Plan
 from tuner.validation.recommendation import NULL
@@ -26,7 +28,7 @@ from tuner.validation.recommendation import NULL
 if TYPE_CHECKING:
     from trainer.calibrate import Choice
     from trainer.tensors import TensorData
-    from tuner.checkpoint import Checkpoint
+    from tuner.worker.checkpoint import Checkpoint
 
 FRESH = 1_000_000_007
 """Block seeds start here, far from the seeds that a search uses."""
@@ -56,7 +58,7 @@ def create_or_resume(
     MLflow before any run, given the validation's name, and returns the ids of its runs.
     """
     name = names.check(f"validate-{label}-{plan.fingerprint()}")
-    opened = storage.open_storage(place.storage)
+    opened = opening.open_storage(place.storage)
     study = _made(opened, name) or _make(opened, name, plan, fingerprint, register) or _made(opened, name)
     if study is None:
         raise RunError(f"validation {name} is being made by another process, which gave up; try again")
@@ -72,8 +74,8 @@ def create_or_resume(
 def _made(opened: BaseStorage, name: str) -> optuna.Study | None:
     """The validation of that name once it is whole; None where there is none, or its maker was killed half-way."""
     deadline = time.monotonic() + MAKING
-    while name in storage.study_names(opened):
-        study = storage.load_study(opened, name)
+    while name in opening.study_names(opened):
+        study = opening.load_study(opened, name)
         if KIND in study.user_attrs:
             return study
         if time.monotonic() > deadline:
@@ -106,7 +108,7 @@ def _make(
 
 def open_validation(place: Place, name: str) -> Validation | None:
     """The validation of that name, or None where the name is a search's."""
-    study = storage.load_study(storage.open_storage(place.storage), names.check(name))
+    study = opening.load_study(opening.open_storage(place.storage), names.check(name))
     data = study.user_attrs.get(KIND)
     return None if data is None else Validation(name, Plan.from_data(data), place, study)
 
@@ -130,9 +132,9 @@ def run_block(
     from trainer.calibrate import Choice
     from trainer.tensors import to_tensors
     from trainer.train import train
-    from tuner.calibrate import groups
-    from tuner.checkpoint import Saving
-    from tuner.interrupt import leave_before_long
+    from tuner.system.interrupt import leave_before_long
+    from tuner.worker.calibrate import groups
+    from tuner.worker.checkpoint import Saving
 
     seed = FRESH + plan.spec.seed * 100_000 + block
     if plan.spec.command is not None:
@@ -177,8 +179,8 @@ def run_block(
 
 def _run_script(plan: Plan, device: str, seed: int, tell: Callable[[int, float], None], folder: Path) -> dict[str, Any]:
     """The same with a script, one run after the other; the null arm is the baseline under another seed."""
-    from tuner.interrupt import leave_if_asked
-    from tuner.script.train import train
+    from tuner.system.interrupt import leave_if_asked
+    from tuner.worker.script.train import train
 
     names = [*plan.arms, NULL]
     whole, epochs = len(names) * plan.spec.training.epochs, plan.spec.training.epochs

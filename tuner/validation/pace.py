@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
-from tuner.progress import time_left
+from tuner.report.progress import time_left
 
 SOON, ENOUGH = 60.0, 0.02
 """Before a whole block has been trained: seconds, and blocks, after which there is an estimate."""

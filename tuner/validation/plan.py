@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trainer.knobs import Config
-from tuner.spec import Spec
-from tuner.study import spec_dict
-from tuner.study_file import parse
+from tuner.spec.edit import spec_dict
+from tuner.spec.file import parse
+from tuner.spec.model import Spec
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.text import Text
 
-from tuner.progress import bar
-from tuner.region import Region
+from tuner.report.progress import bar
+from tuner.report.terminal import Region
 from tuner.validation.pace import Pace, share
 from tuner.validation.running import Look, Say, count
 

@@ -10,7 +10,7 @@ import optuna
 from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from tuner import lease, storage
+from tuner.storage import lease, opening
 
 ATTEMPTS = 3
 """So often is a block begun by one call of `validate` before its crash is the user's to look at."""
@@ -33,7 +33,7 @@ def enqueue(study: optuna.Study, block: int, attempt: int = 1) -> None:
 def by_block(study: optuna.Study) -> dict[int, FrozenTrial]:
     """The trial of each block: the first one that has not failed."""
     found: dict[int, FrozenTrial] = {}
-    for trial in storage.trials(study):
+    for trial in opening.trials(study):
         if trial.state != TrialState.FAIL:
             found.setdefault(trial.user_attrs["block"], trial)
     return found
@@ -46,7 +46,7 @@ def one_too_many(study: optuna.Study, number: int) -> bool:
 
 def claim(study: optuna.Study) -> Trial | None:
     """Take the next block; None where none waits."""
-    while trial := lease.claim(study, len(storage.trials(study)), lambda number: RandomSampler(seed=number)):
+    while trial := lease.claim(study, len(opening.trials(study)), lambda number: RandomSampler(seed=number)):
         if not one_too_many(study, trial.number):
             return trial
         fail(study, trial, ALREADY_THERE)
@@ -72,6 +72,6 @@ def crashes(study: optuna.Study, blocks: int) -> dict[int, str]:
     there = by_block(study)
     return {
         trial.user_attrs["block"]: trial.user_attrs.get("reason", "")
-        for trial in storage.trials(study, [TrialState.FAIL])
+        for trial in opening.trials(study, [TrialState.FAIL])
         if trial.user_attrs["block"] not in there and trial.user_attrs["block"] < blocks
     }

@@ -12,10 +12,12 @@ from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, model_
 
 from trainer.config import BUILT_IN
 from trainer.knobs import Config, Vocabulary
-from tuner import study_file, yaml
 from tuner.errors import InputError, unknown
-from tuner.section import Section
-from tuner.spec import Spec, Value
+from tuner.spec import file as study_file
+from tuner.spec import yaml
+from tuner.spec.model import Spec
+from tuner.spec.section import Section
+from tuner.spec.sections import Value
 from tuner.validation.measures import METRICS, NONE, is_metric
 
 NULL = "null"
@@ -184,13 +186,3 @@ def of_study(spec: Spec, reported: Mapping[str, str]) -> Recommendation:
     data: dict[str, Any] = {"primary": next(iter(reported), "final_performance")}
     data |= {"baseline": configs.pop("baseline"), "plans": configs}
     return Recommendation.model_validate(data, context={"vocabulary": spec.vocabulary, "reported": reported})
-
-
-def config_file(path: Path, vocabulary: Vocabulary = BUILT_IN) -> Config:
-    """A flat YAML (or JSON) mapping from knob to value, as `export` writes it; `provenance` is left aside."""
-    knobs: dict[str, Any] = dict(yaml.read(path, "config file").data)
-    knobs.pop("provenance", None)
-    try:
-        return vocabulary.config(knobs)
-    except (InputError, TypeError) as error:
-        raise InputError(f"config file {path}: {error}") from None

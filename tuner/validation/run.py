@@ -11,14 +11,19 @@ from typing import Any
 
 from rich.console import Console
 
-from tuner import device as devices
-from tuner import own_code, provenance, study_file, view
 from tuner.errors import InputError, unknown
-from tuner.finish import finished, publish
-from tuner.population import ask, parse
-from tuner.study import Place, Study, exists, load_data, open_study
-from tuner.summary import summarise
-from tuner.tracking import NOTE, Tracker
+from tuner.launch import tryout
+from tuner.report.finish import finished, publish
+from tuner.spec import file as study_file
+from tuner.study import own_code
+from tuner.study.population import ask, parse
+from tuner.study.study import Study, exists, load_data, open_study
+from tuner.study.summary import summarise
+from tuner.system import device as devices
+from tuner.system import provenance
+from tuner.system.place import Place
+from tuner.tracking import links
+from tuner.tracking.client import NOTE, Tracker
 from tuner.validation.arms import make_plan
 from tuner.validation.blocks import Validation, create_or_resume, records
 from tuner.validation.plan import Plan
@@ -79,7 +84,7 @@ def validate(
     fingerprint = "" if plan.spec.command else load_data(plan.spec).fingerprint
     if said := own_code.notice(plan.spec):
         say(said)
-        own_code.check(plan.spec)
+        tryout.check(plan.spec)
     label = study_file.find(study).stem if study and not exists(place, study) else (study or "quickstart")
     validation = create_or_resume(
         place, label, plan, fingerprint, lambda name: _register(place, name, plan, fingerprint)
@@ -151,7 +156,7 @@ def _tell_study(study: Study, validation: Validation, result: dict[str, Any]) ->
     ids = validation.optuna.user_attrs["mlflow"]
     known = [v for v in study.optuna.user_attrs.get("verdicts", []) if v["name"] != validation.name]
     sentences = [sentence(result, c["candidate"]) + "." for c in result["comparisons"] if c["candidate"] != NULL]
-    page = view.artifact("", ids["experiment_id"], ids["run_id"], "report.html")
+    page = links.artifact("", ids["experiment_id"], ids["run_id"], "report.html")
     verdict = {"name": validation.name, "page": page, "sentences": sentences}
     study.optuna.set_user_attr("verdicts", [*known, verdict])
     if finished(study):

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from tuner import lease
 from tuner.errors import RunError
-from tuner.keeper import Keeper
 from tuner.launch import local
+from tuner.storage import lease
+from tuner.storage.watch import Keeper
 from tuner.validation import queue
 from tuner.validation.arms import FIRST_LOOK
 from tuner.validation.blocks import Validation, records

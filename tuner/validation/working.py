@@ -12,19 +12,20 @@ from optuna.trial import Trial
 
 from trainer.calibrate import Choice
 from trainer.tensors import TensorData
-from tuner import lease, provenance
-from tuner.attempt import Reports
-from tuner.calibrate import choice
-from tuner.checkpoint import Checkpoint, folder, identity, tidy
 from tuner.errors import RunError
-from tuner.interrupt import Interrupted, signals
-from tuner.keeper import Keeper
-from tuner.masking import masked
-from tuner.outcome import around_the_trial
-from tuner.patience import impatient
+from tuner.storage import lease
+from tuner.storage.watch import Keeper
+from tuner.system import provenance
+from tuner.system.interrupt import Interrupted, signals
+from tuner.system.masking import masked
+from tuner.system.waiting import impatient
 from tuner.validation import blocks, queue
 from tuner.validation.blocks import Validation
-from tuner.worker import FAILURES_IN_A_ROW
+from tuner.worker.calibrate import choice
+from tuner.worker.checkpoint import Checkpoint, folder, identity, tidy
+from tuner.worker.outcome import around_the_trial
+from tuner.worker.trial import Reports
+from tuner.worker.worker import FAILURES_IN_A_ROW
 
 
 class Lost(Exception):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.own.config import OwnModel
+from trainer.own_config import OwnModel
 
 MODEL = """
 import torch

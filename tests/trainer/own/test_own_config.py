@@ -4,7 +4,7 @@ import pytest
 
 from trainer.errors import InputError
 from trainer.knobs import Knob
-from trainer.own.config import SHARED, OwnModel, vocabulary
+from trainer.own_config import SHARED, OwnModel, vocabulary
 
 WORDS = vocabulary(["agree_weight", "spread_weight", "weighting", "agree_weight"])
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from trainer.config import TrainingConfig
 from trainer.data import load
-from trainer.own.config import OwnModel, vocabulary
+from trainer.own_config import OwnModel, vocabulary
 from trainer.tensors import to_tensors
 from trainer.train import train
 

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from trainer.errors import InputError, UserCodeError
-from trainer.own.config import OwnModel
 from trainer.own.load import model_class
+from trainer.own_config import OwnModel
 
 CLASS = "from torch import nn\nclass M(nn.Module):\n    pass\n"
 

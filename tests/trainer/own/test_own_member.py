@@ -8,7 +8,7 @@ import torch
 from trainer.config import TrainingConfig
 from trainer.errors import InputError, UserCodeError
 from trainer.objective import Objective
-from trainer.own.config import SHARED, vocabulary
+from trainer.own_config import SHARED, vocabulary
 from trainer.population import Population
 from trainer.scores import evaluate
 from trainer.tensors import VALIDATION, evaluation_batches, to_tensors

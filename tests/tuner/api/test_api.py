@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tuner import InputError, Study, Validation, api, plots, studies, validate
-from tuner.plots import names as plot_names
-from tuner.plots._view import View
+from tuner import InputError, Study, Validation, api, studies, validate
+from tuner.report import plots
+from tuner.report.plots import names as plot_names
+from tuner.report.plots._view import View
 
 HEAVY = "{'torch', 'optuna', 'mlflow', 'sklearn', 'numpy', 'pandas', 'matplotlib', 'pydantic', 'sqlalchemy', 'rich'}"
 

@@ -3,8 +3,9 @@
 import pytest
 from rich.console import Console
 
-from tuner.start import run
-from tuner.study import Place, open_study
+from tuner.run.start import run
+from tuner.study.study import open_study
+from tuner.system.place import Place
 
 PASSWORD = "s3cret-w0rd"
 

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from tuner.errors import InputError
 from tuner.launch import _base
-from tuner.study import Place
+from tuner.system.place import Place
 
 PLACE = Place.at(Path("/state"), "postgresql+psycopg://me:s3cret@db/optuna", "https://me:s3cret@mlflow.example.org")
 

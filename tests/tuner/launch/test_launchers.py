@@ -10,7 +10,7 @@ from trainer.registry import load, names
 from tuner.errors import InputError
 from tuner.launch import _base
 from tuner.launch._base import PACKAGE, Setting, Workers
-from tuner.study import Place
+from tuner.system.place import Place
 
 LAUNCHERS = names(PACKAGE)
 HEAVY = ("ray", "submitit", "kubernetes", "torch", "optuna", "mlflow")

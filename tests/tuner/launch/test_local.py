@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from tuner import storage
 from tuner.errors import InputError
 from tuner.launch import _base
-from tuner.study import open_study
+from tuner.storage import opening
+from tuner.study.study import open_study
 
 
 def test_two_workers_end_a_queued_study(make_place, queued, cli):
@@ -20,7 +20,7 @@ def test_two_workers_end_a_queued_study(make_place, queued, cli):
     assert done.returncode == 0, done.stderr
     assert "2 workers; their logs" in done.stdout
     ended = open_study(study.place, "tiny")
-    assert all(t.state.is_finished() for t in storage.trials(ended.optuna)) and "finished_at" in ended.optuna.user_attrs
+    assert all(t.state.is_finished() for t in opening.trials(ended.optuna)) and "finished_at" in ended.optuna.user_attrs
     logs = sorted(path.name for path in (study.place.state / "logs").iterdir())
     assert logs == ["tiny-worker-0.log", "tiny-worker-1.log"]
 
@@ -37,7 +37,7 @@ def test_sigterm_hands_the_trials_back(make_place, queued, cli_environment):
     process = subprocess.Popen([sys.executable, "-m", "tuner", *command], env=cli_environment())
     try:
         deadline = time.monotonic() + 90
-        while not any(t.state.name == "RUNNING" and t.intermediate_values for t in storage.trials(study.optuna)):
+        while not any(t.state.name == "RUNNING" and t.intermediate_values for t in opening.trials(study.optuna)):
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.2)
         os.kill(process.pid, signal.SIGTERM)
@@ -45,8 +45,8 @@ def test_sigterm_hands_the_trials_back(make_place, queued, cli_environment):
     finally:
         process.kill()
         process.wait()
-    assert {t.state.name for t in storage.trials(study.optuna)} == {"WAITING"}
-    assert not any("crashes" in t.user_attrs for t in storage.trials(study.optuna)), "asked, not killed"
+    assert {t.state.name for t in opening.trials(study.optuna)} == {"WAITING"}
+    assert not any("crashes" in t.user_attrs for t in opening.trials(study.optuna)), "asked, not killed"
 
 
 def test_the_fork_server_ignores_ctrl_c_from_its_first_moment(tmp_path):

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from tuner import lease, storage
 from tuner.errors import InputError
 from tuner.launch import _base
-from tuner.study import open_study
+from tuner.storage import lease, opening
+from tuner.study.study import open_study
 
 pytest.importorskip("ray", reason="needs Ray: pip install '.[test]'")
 ROOT = Path(__file__).parents[3]
@@ -91,7 +91,7 @@ def until(condition, process, seconds=240):
 
 def running(study):
     """Trials under way, by their worker's process."""
-    there = storage.trials(study.optuna, [TrialState.RUNNING])
+    there = opening.trials(study.optuna, [TrialState.RUNNING])
     return {int(lease.owner_of(t).split(":")[1]): t for t in there if lease.owner_of(t) and t.intermediate_values}
 
 
@@ -106,13 +106,13 @@ def test_a_killed_node_costs_nothing_and_ctrl_c_hands_back(cluster, shared, queu
         (dead,) = until(lambda: [pid for pid in before if not alive(pid)], process)
         lost = before[dead].number
         until(lambda: study.optuna.get_trials(deepcopy=False)[lost].state.is_finished(), process)
-        for trial in storage.trials(study.optuna, [TrialState.WAITING]):  # enough seen
+        for trial in opening.trials(study.optuna, [TrialState.WAITING]):  # enough seen
             study.optuna._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
         assert process.wait(180) == 0, output()
         assert "the cluster has room for 2 of 3 workers now" in output()
         # The two others come too if they find a free place soon enough.
         assert re.search("the study has ended; [123] of 3 workers saw it", output())
-    trials = storage.trials(open_study(shared, "tiny").optuna)
+    trials = opening.trials(open_study(shared, "tiny").optuna)
     assert len(trials) == 40 and all(t.state.is_finished() for t in trials)
     assert trials[lost].state.name in ("COMPLETE", "PRUNED")
     assert trials[lost].user_attrs["crashes"]["last"].startswith(f"process {dead} ")
@@ -122,7 +122,7 @@ def test_a_killed_node_costs_nothing_and_ctrl_c_hands_back(cluster, shared, queu
         until(lambda: running(second), process)
         process.send_signal(signal.SIGINT)
         assert process.wait(180) == 130, output()
-    left = storage.trials(second.optuna)
+    left = opening.trials(second.optuna)
     assert {t.state.name for t in left} == {"WAITING"} and not any("crashes" in t.user_attrs for t in left)
 
     written = [path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tuner import storage
 from tuner.errors import InputError
 from tuner.launch import _base, slurm
 from tuner.launch._base import Workers
-from tuner.study import Place, open_study
+from tuner.storage import opening
+from tuner.study.study import open_study
+from tuner.system.place import Place
 
 SBATCH = """\
 #!{python}
@@ -60,7 +61,7 @@ def test_the_array_s_tasks_end_the_study(sbatch, shared, queued):
     submit(shared, said=said)
     assert said == ["job 7: 2 workers; squeue --job 7 shows them, scancel 7 ends them"]
     ended = open_study(shared, "tiny")
-    assert all(t.state.is_finished() for t in storage.trials(ended.optuna)) and "finished_at" in ended.optuna.user_attrs
+    assert all(t.state.is_finished() for t in opening.trials(ended.optuna)) and "finished_at" in ended.optuna.user_attrs
     logs = [path.read_text() for path in sorted((shared.state / "logs").glob("tiny-slurm-7-*.log"))]
     assert len(logs) == 2 and all("every trial of tiny has ended" in log for log in logs)
     seen = told()

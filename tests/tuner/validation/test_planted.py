@@ -4,7 +4,7 @@ import planted
 import pytest
 import torch
 
-from tuner.spec import Spec
+from tuner.spec.model import Spec
 from tuner.validation.blocks import run_block
 from tuner.validation.plan import Plan
 from tuner.validation.recommendation import Recommendation

@@ -10,8 +10,9 @@ import pytest
 from optuna.trial import TrialState
 
 from trainer.config import LossConfig
-from tuner import storage, study_file
 from tuner.errors import RunError
+from tuner.spec import file as study_file
+from tuner.storage import opening
 from tuner.validation import blocks, queue, running
 from tuner.validation.blocks import KIND, create_or_resume, open_validation
 from tuner.validation.plan import Plan
@@ -56,7 +57,7 @@ def play(monkeypatch):
 
 
 def states(validation):
-    return [(t.user_attrs["block"], t.state.name) for t in storage.trials(validation.optuna)]
+    return [(t.user_attrs["block"], t.state.name) for t in opening.trials(validation.optuna)]
 
 
 def scores(validation):
@@ -71,7 +72,7 @@ def test_two_that_fill_at_the_same_moment_make_n_blocks(validation, play, monkey
         queue.fill(study, 4)
     assert states(validation) == [(b, "WAITING") for b in range(4)] * 2
     queue.fill(study, 4)
-    assert len(storage.trials(study)) == 8
+    assert len(opening.trials(study)) == 8
     begun = play()
     assert work(validation, **QUIET) == 4
     assert begun == [0, 1, 2, 3]
@@ -110,7 +111,7 @@ def test_the_seed_is_the_blocks_whichever_trial_it_is(validation, play):
     assert begun == [0, 1, 2, 3, 1]  # the others first: what was wrong may be over by then
     assert scores(validation) == pytest.approx([0.0, 0.1, 0.2, 0.3])
     assert states(validation) == [(0, "COMPLETE"), (1, "FAIL"), (2, "COMPLETE"), (3, "COMPLETE"), (1, "COMPLETE")]
-    assert "MemoryError: not now" in storage.trials(validation.optuna)[1].user_attrs["reason"]
+    assert "MemoryError: not now" in opening.trials(validation.optuna)[1].user_attrs["reason"]
     assert [text for text in said if "failed" in text] == [
         "block 1 failed: MemoryError: not now; it goes back into the queue"
     ]
@@ -164,7 +165,7 @@ def test_a_caller_waits_for_blocks_of_others(validation, play):
 
     running.run(validation, 2, 1, "cpu", say, lambda blocks, seeds: None)
     assert said[1:] == ["other workers train 2 of 2 seeds; waiting for them"]
-    assert [t.state for t in storage.trials(study)] == [TrialState.COMPLETE] * 2
+    assert [t.state for t in opening.trials(study)] == [TrialState.COMPLETE] * 2
 
 
 def test_one_of_two_makers_makes_it(place, plan):
@@ -189,7 +190,7 @@ def test_one_of_two_makers_makes_it(place, plan):
 
 def test_what_a_killed_maker_left_is_made_again(place, plan, monkeypatch):
     monkeypatch.setattr(blocks, "MAKING", 0.0)
-    opened = storage.open_storage(place.storage)
+    opened = opening.open_storage(place.storage)
     optuna.create_study(study_name=f"validate-half-{plan.fingerprint()}", storage=opened)
     made = create_or_resume(place, "half", plan, "fingerprint", lambda name: {"run_id": "new"})
     assert made.optuna.user_attrs["mlflow"] == {"run_id": "new"}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from trainer.config import LossConfig
-from tuner import study_file
 from tuner.report import document as parts
-from tuner.study import with_overrides
+from tuner.spec import file as study_file
+from tuner.spec.edit import with_overrides
 from tuner.validation import recommendation, report
 from tuner.validation.blocks import CURVES
 from tuner.validation.plan import Plan

@@ -10,20 +10,24 @@ from typer.testing import CliRunner
 
 import trainer.train
 from trainer.config import LossConfig
-from trainer.train import Result
+from trainer.result import Result
 from tuner import cli as command_line
-from tuner import storage, study_file, worker
 from tuner.errors import InputError, RunError
-from tuner.export import export
-from tuner.interrupt import Interrupted
 from tuner.launch import local
-from tuner.study import Place, open_study
-from tuner.summary import best_trial, config_of
+from tuner.report.export import export
+from tuner.spec import file as study_file
+from tuner.storage import opening
+from tuner.storage.record import config_of
+from tuner.study.study import open_study
+from tuner.study.summary import best_trial
+from tuner.system.interrupt import Interrupted
+from tuner.system.place import Place
 from tuner.validation import blocks, queue
 from tuner.validation.blocks import CURVES, FRESH, create_or_resume, open_validation
 from tuner.validation.plan import Plan
 from tuner.validation.run import validate
 from tuner.validation.working import work
+from tuner.worker import worker
 
 EPOCHS = 5
 PAIR = {"baseline": "baseline", "candidate": "basic", "seeds": 6, "epochs": EPOCHS, "device": "cpu"}
@@ -255,7 +259,7 @@ def test_blocks_are_in_order_whoever_ran_them_first(play, place, tiny):
     validation = create_or_resume(place, "order", plan, "fingerprint", lambda name: {})
     queue.fill(validation.optuna, 3)
     queue.fill(validation.optuna, 3)  # asking twice adds nothing
-    assert len(storage.trials(validation.optuna)) == 3
+    assert len(opening.trials(validation.optuna)) == 3
     with pytest.raises(InputError, match="no finished block"):
         blocks.records(validation)
     play(lambda config, seed, noise: float(seed - FRESH))
@@ -388,7 +392,7 @@ def test_wrong_input_is_said_before_anything_is_made(play, place, tiny, changes,
     with pytest.raises(InputError, match=said):
         validate(place, str(tiny), **{**PAIR, **changes}, **QUIET)
     assert calls == []
-    assert storage.study_names(storage.open_storage(place.storage)) == []
+    assert opening.study_names(opening.open_storage(place.storage)) == []
 
 
 def test_a_study_that_is_neither_there_nor_a_file(play, place):

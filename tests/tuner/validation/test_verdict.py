@@ -8,7 +8,7 @@ import pytest
 
 from trainer.config import LossConfig
 from tuner.errors import InputError
-from tuner.spec import Spec
+from tuner.spec.model import Spec
 from tuner.validation import designs, measures
 from tuner.validation.plan import Plan
 from tuner.validation.verdict import decided, judge, plain

@@ -8,14 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner import note, plots, yaml
-from tuner.plots import pruned_at, response
-from tuner.plots._view import View
+from tuner.report import note, plots
 from tuner.report.document import Block, Code, Document, Figure, Fold, Heading, Items, Table, Text
 from tuner.report.panel import key
+from tuner.report.plots import pruned_at, response
+from tuner.report.plots._view import View
 from tuner.report.study import drawings
-from tuner.study import Study, spec_dict
-from tuner.summary import diverged, epochs_run, label, reason, summarise, title
+from tuner.spec import yaml
+from tuner.spec.edit import spec_dict
+from tuner.storage.record import diverged, epochs_run, label, reason, title
+from tuner.study.study import Study
+from tuner.study.summary import summarise
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tuner.plots import convergence, importance, parallel, pruned_at, response, slices
-from tuner.plots._view import View, number
-from tuner.plots.history import running_best
 from tuner.report import svg
 from tuner.report.panel import Axis, Panel
+from tuner.report.plots import convergence, importance, parallel, pruned_at, response, slices
+from tuner.report.plots._view import View, number
+from tuner.report.plots.history import running_best
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

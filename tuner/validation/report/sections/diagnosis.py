@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tuner.diagnosis import Evidence, Run, diagnose
+from tuner.report.diagnosis import Evidence, Run, diagnose
 from tuner.report.document import Block, Heading, Items, Text
 from tuner.validation.report.sections.source import Source, curve_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tuner import provenance
 from tuner.report.document import Badge, Block, Code, Heading, Items, Table, Text
+from tuner.system import provenance
 from tuner.validation.report.sections.source import Source
 
 

@@ -1,0 +1,57 @@
+"""Try the user's own code before a study is made of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from trainer.own_config import OwnModel
+from tuner.errors import InputError
+from tuner.launch import local
+from tuner.spec.model import Spec
+from tuner.study.own_code import named_paths, program, words
+
+
+def check(spec: Spec) -> None:
+    """Build the user's model on the data and take one step, in another process; look whether the script is there.
+
+    Raises InputError with what is wrong with it, so that a mistake costs seconds and leaves no study behind.
+    """
+    if isinstance(spec.model, OwnModel):
+        wrong = local.call(attempt_step, spec.model_dump(mode="json"))
+        if wrong:
+            raise InputError(wrong)
+    if spec.command is not None:
+        directory = Path(spec.script.directory)
+        if not directory.is_dir():
+            raise InputError(f"script.directory: {directory} does not exist")
+        first = words(spec)[0]
+        if program(first, directory, os.environ) is None:
+            raise InputError(f"command: there is no program {first!r} (looked in {directory} and on the PATH)")
+        for path in named_paths(spec):
+            if path.suffix in (".py", ".sh") and not path.is_file():
+                raise InputError(f"command: {path} does not exist")
+
+
+def attempt_step(raw: dict[str, Any]) -> str | None:
+    """In the other process: what is wrong, or None."""
+    import torch
+
+    from trainer.errors import UserCodeError
+    from trainer.population import Population
+    from trainer.tensors import VALIDATION, evaluation_batches, to_tensors
+    from tuner.spec.file import parse
+    from tuner.study.study import load_data
+
+    torch.set_num_threads(1)
+    spec = parse(raw)
+    try:
+        data = to_tensors(load_data(spec), spec.model)
+        population = Population([spec.named()["baseline"]], data, spec.model, spec.training, seed=spec.seed)
+        population.step(population.batches()[0])
+        scores = population.members.evaluate(evaluation_batches(data, VALIDATION))[0]
+        spec.goal.of({f"val/{name}": value for name, value in scores.values.items()})
+    except (InputError, UserCodeError) as error:
+        return str(error)
+    return None

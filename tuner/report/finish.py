@@ -1,0 +1,148 @@
+"""What happens once when the queue is empty: compare, diagnose, draw, write down."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from trainer.convergence import speed
+from tuner.report import diagnosis, export, note
+from tuner.report import study as report
+from tuner.spec import yaml
+from tuner.spec.edit import spec_dict
+from tuner.storage import opening
+from tuner.storage.record import curve, label, title
+from tuner.study import reference
+from tuner.study.study import Study
+from tuner.study.summary import best_trial, summarise
+from tuner.tracking import charts, dashboard, links
+from tuner.tracking.client import NOTE, Tracker, finite
+
+INLINE = ("history", "response", "convergence")
+"""Plots that the note shows."""
+
+
+def finish(study: Study) -> dict[str, Any]:
+    """Write the comparison, the diagnosis, the plots, the note and the best config; returns the summary.
+
+    Doing it again, after more trials, replaces what was there.
+    """
+    tracker = study.tracker()
+    reference.ensure(study)
+    done = opening.trials(study.optuna, [TrialState.COMPLETE])
+    _add_speed(study, tracker, done)
+    findings = diagnosis.as_data(diagnose(study, done))
+    study.optuna.set_user_attr("diagnosis", findings)
+    summary = summarise(study)
+    run_id = study.runs["run_id"]
+    publish(study, tracker, summary)
+    tags = {"state": summary["state"].upper(), "diagnosis": ", ".join(f["id"] for f in findings) or "none"}
+    tracker.update(run_id, tags=tags, metrics=_metrics(summary))
+    tracker.end_study(run_id, "FINISHED" if done else "FAILED")
+    study.optuna.set_user_attr("finished_at", sum(summary["trials"].values()))
+    return summary
+
+
+def publish(study: Study, tracker: Tracker, summary: dict[str, Any]) -> None:
+    """Write the report, the plots, the best config and the note, to the state folder and to MLflow."""
+    page = report.write(study, summary)
+    files = {"study.yaml": yaml.dump(spec_dict(study.spec))}
+    if summary["best"]:
+        files["best.yaml"] = export.export(study, "yaml")
+    for name, text in files.items():
+        (page.parent / name).write_text(text, encoding="utf-8")
+    run_id, experiment = study.runs["run_id"], study.runs["experiment_id"]
+    for path in (page, *(page.parent / name for name in files), page.parent / "plots"):
+        tracker.artifact(run_id, path, path.name if path.is_dir() else None)
+    done = opening.trials(study.optuna, [TrialState.COMPLETE])
+    titles = {t.number: title(t.number, t.user_attrs["config"], label(t.user_attrs)) for t in done}
+    drawn = [f"plots/{name}.png" for name in INLINE if (page.parent / f"plots/{name}.png").exists()]
+    images = [links.image(run_id, path) for path in drawn]
+    data = study.optuna.user_attrs["data"]
+    text = note.markdown(summary, study.spec, data, titles, links.pages("", study.runs, summary), images)
+    dashboard.write_note(study.optuna, note.markdown(summary, study.spec, data, titles))  # no pages of MLflow there
+    tracker.update(run_id, tags={NOTE: text})
+    tracker.experiment_tags(experiment, {NOTE: text, **charts.tags(study.spec)})
+
+
+def finished(study: Study) -> bool:
+    """Whether `finish` has run for all trials that the study has."""
+    return study.optuna.user_attrs.get("finished_at") == len(opening.trials(study.optuna))
+
+
+def diagnose(study: Study, done: Sequence[FrozenTrial]) -> list[diagnosis.Finding]:
+    """Apply the rules to the completed trials."""
+    best = best_trial(study)
+    if best is None:
+        return []
+    runs = {t.number: _run(t) for t in done}
+    tried = opening.trials(study.optuna, [TrialState.COMPLETE, TrialState.PRUNED])
+    baseline = [t.value for t in done if t.user_attrs.get("plan") == "baseline" and t.value is not None]
+    replicates = study.optuna.user_attrs.get("replicates", {}).get("values", [])
+    evidence = diagnosis.Evidence(
+        runs=list(runs.values()),
+        best=runs[best.number],
+        trials=len(tried),
+        maximise=study.optuna.direction.name == "MAXIMIZE",
+        baseline_values=[*baseline, *replicates],
+    )
+    return diagnosis.diagnose(evidence)
+
+
+def _run(trial: FrozenTrial) -> diagnosis.Run:
+    return diagnosis.Run(
+        value=math.nan if trial.value is None else trial.value,
+        train_loss=curve(trial, "train/cross_entropy"),
+        validation_loss=curve(trial, "val/cross_entropy"),
+        validation_f1=curve(trial, "val/weighted_f1"),
+        test_f1=trial.user_attrs["result"]["test"].get("test/weighted_f1", math.nan),
+    )
+
+
+def _add_speed(study: Study, tracker: Tracker, done: Sequence[FrozenTrial]) -> None:
+    """Speed needs the baseline's best, which a worker that ends its trial first does not know yet."""
+    values = [t.value for t in done if t.user_attrs.get("plan") == "baseline" and t.value is not None]
+    values += study.optuna.user_attrs.get("replicates", {}).get("values", [])
+    if not values:
+        return
+    known = study.optuna.user_attrs.get("speeds", {})
+    found = speeds(study, done, sum(values) / len(values))
+    for trial in done:
+        if str(trial.number) not in known and trial.number in found:
+            tracker.update(trial.user_attrs["run_id"], metrics=found[trial.number])
+    study.optuna.set_user_attr("speeds", {str(n): measures for n, measures in found.items()})
+
+
+def _metrics(summary: dict[str, Any]) -> dict[str, float]:
+    """A few numbers of the study: its best value for the run table, the others in a section of their own."""
+    found: dict[str, float] = {
+        "study/epochs_run": float(summary["epochs_run"]),
+        "study/epochs_full": float(summary["epochs_full"]),
+    }
+    measure = summary["metric"].removeprefix("val/")
+    for who in ("best", "baseline"):
+        if summary[who] and summary[who]["value"] is not None:
+            found[f"study/{who} {measure}"] = summary[who]["value"]
+            found |= {
+                f"study/{who} test {n[5:]}": v
+                for n, v in summary[who]["test"].items()
+                if n == note.test_metric(summary)
+            }
+    if summary["best"]:
+        found[charts.objective_metric(summary["metric"])] = summary["best"]["value"]
+    if summary["reference"]:
+        found |= {f"study/logistic regression {n.replace('/', ' ')}": v for n, v in summary["reference"].items()}
+    return finite(found)
+
+
+def speeds(study: Study, trials: Sequence[FrozenTrial], baseline: float) -> dict[int, dict[str, float]]:
+    """Convergence speed of each completed trial against the baseline's best, by trial number."""
+    objective, budget = study.spec.goal, study.spec.training.epochs
+    return {
+        t.number: speed([v if v is not None else math.nan for v in curve], baseline, objective, budget)
+        for t in trials
+        if (curve := t.user_attrs.get("result", {}).get("curves", {}).get(objective.metric))
+    }

@@ -1,0 +1,262 @@
+"""Run a study to its end: make or resume it, start workers, watch them, finish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from tuner.errors import InputError, RunError
+from tuner.launch import local, tryout
+from tuner.launch.trouble import Waiting
+from tuner.report import progress
+from tuner.report.finish import finish, finished
+from tuner.spec import file as study_file
+from tuner.spec.edit import differences, with_overrides
+from tuner.spec.model import Spec
+from tuner.storage import lease, opening
+from tuner.study import own_code
+from tuner.study.make import create_study, fill_queue
+from tuner.study.plan_files import ADDED, add_plans, plan_files, plan_name
+from tuner.study.population import SHARE, ask, parse
+from tuner.study.study import DETACHED, Study, exists, open_study
+from tuner.study.summary import summarise
+from tuner.study.warm_start import from_study
+from tuner.system import device as devices
+from tuner.system import names, provenance
+from tuner.system.place import Place
+from tuner.system.waiting import find
+
+
+def run(
+    place: Place,
+    study: str | None = None,
+    *,
+    name: str | None = None,
+    trials: int | None = None,
+    epochs: int | None = None,
+    workers: int | None = None,
+    seed: int | None = None,
+    data: str | None = None,
+    plans: Sequence[str] = (),
+    warm_start: str | None = None,
+    device: str | None = None,
+    population: str | None = None,
+    detach: bool = False,
+    console: Console,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Run a study to its end and return its summary. A study of that name that exists goes on where it stopped.
+
+    plans: config files, each a plan by the file's name; warm_start: an earlier study whose best configs are tried after
+    the plans; population: trials at once in a worker, or `auto`; detach: only queue the study, for workers that wait
+    for work (tuner/run/service.py).
+
+    Raises InputError for what the user got wrong, RunError where workers failed, KeyboardInterrupt on Ctrl-C.
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers must be at least 1; found {workers}")
+    parse(population)
+    label = names.check(name or study_file.find(study or "quickstart").stem)
+    given: dict[str, Any] = {"trials": trials, "epochs": epochs, "seed": seed, "data": data}
+    given |= {"plans": plans, "warm_start": warm_start}
+    if detach:
+        if workers is not None:
+            raise InputError(
+                "--detach starts no workers: leave --workers out, and run `tuner worker` where they should be"
+            )
+        queued = make_or_resume(place, study, name, **given)
+        queued.optuna.set_user_attr(DETACHED, True)
+        ask(queued.optuna, population, queued.n_trials // (SHARE * devices.default_workers("cpu")))
+        return summarise(queued)
+    device = devices.resolve(device)
+    place.prepare()
+    count = workers or devices.default_workers(device)
+    if not exists(place, label):
+        # A study takes seconds to make, most of them for MLflow's database.
+        local.warm(device)
+    opened = make_or_resume(place, study, name, look=lambda spec: _own_code(spec, console, quiet), **given)
+    processes: list[local.Process] = []
+    try:
+        ask(opened.optuna, population, opened.n_trials // (SHARE * count))
+        if opened.optuna.user_attrs.get(DETACHED):
+            opened.optuna.set_user_attr(DETACHED, False)  # this process sees it to its end
+        if not quiet:
+            _introduce(opened, device, console)
+            _warm_start(opened, console)
+        # Also where other workers train what is left: should one of them stop, its trial is taken over.
+        if _unfinished(opened):
+            processes = local.start(label, place, count, device)
+            _train(opened, processes, console, quiet)
+    finally:
+        local.kill(processes)
+    summary = summarise(opened)
+    if summary["state"] == "running":
+        if not quiet:
+            console.print("other workers are still training; `tuner start` again when they are done")
+        return summary
+    if finished(opened):
+        return summary
+    if not quiet:
+        console.print("[dim]comparing with the baseline, drawing, writing the report[/dim]", highlight=False)
+    return finish(opened)
+
+
+def make_or_resume(
+    place: Place,
+    study: str | None,
+    name: str | None,
+    *,
+    trials: int | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    data: str | None = None,
+    plans: Sequence[str] = (),
+    warm_start: str | None = None,
+    look: Callable[[Spec], None] = lambda spec: None,
+) -> Study:
+    """The study of that name, made where there is none. Flags that are left out keep what the study has.
+
+    `look` gets the spec before anything is made or trained of it, and may raise.
+
+    Raises InputError where the study file or a flag differs from what the study was made with.
+    """
+    changes: dict[str, Any] = {"epochs": epochs, "seed": seed, "data": data}
+    if name is not None and study is None and exists(place, name):
+        return _resume(place, name, None, trials, changes, plans, warm_start, look)
+    spec = study_file.load(study or "quickstart")
+    name = name or study_file.find(study or "quickstart").stem
+    if not exists(place, name):
+        spec = with_overrides(spec, trials=trials, **changes)
+        added = plan_files(spec, plans)
+        spec = with_overrides(spec, plans=added)
+        look(spec)
+        made = create_study(place, name, spec, from_study(place, warm_start, spec) if warm_start else ())
+        made.optuna.set_user_attr(ADDED, list(added))
+        return made
+    return _resume(place, name, spec, trials, changes, plans, warm_start, look)
+
+
+def _resume(
+    place: Place,
+    name: str,
+    file: Spec | None,
+    trials: int | None,
+    changes: dict[str, Any],
+    plans: Sequence[str],
+    warm_start: str | None,
+    look: Callable[[Spec], None],
+) -> Study:
+    opened = open_study(place, name)
+    kept = opened.spec
+    if file is not None:
+        # What flags decided when the study was made is no difference of the file.
+        flags = {*opened.optuna.user_attrs.get(ADDED, []), *map(plan_name, plans)}
+        flagged = {plan: knobs for plan, knobs in (kept.plans or {}).items() if plan in flags}
+        same: dict[str, Any] = {"epochs": kept.training.epochs, "seed": kept.seed, "plans": flagged}
+        file = with_overrides(file, **same)
+        if kept.data.source != file.data.source or kept.data.path != file.data.path:
+            file = file.model_copy(update={"data": file.data.model_copy(update=_source(kept))})
+    wanted = with_overrides(file or kept, **changes)
+    different = differences(kept, wanted)
+    if different:
+        raise InputError(
+            f"study {name!r} exists and was made with other settings:\n  "
+            + "\n  ".join(different)
+            + "\nChoose another --name, or use the settings it was made with"
+        )
+    if warm_start and warm_start not in {one["study"] for one in opened.optuna.user_attrs.get("warm_start", [])}:
+        raise InputError(f"study {name!r} exists and was made without --from {warm_start}; choose another --name")
+    if trials is not None and trials != opened.n_trials:
+        if trials < 1:
+            raise InputError(f"--trials must be at least 1; found {trials}")
+        opened.optuna.set_user_attr("n_trials", trials)
+    opened = add_plans(opened, plan_files(kept, plans), (file or kept).export)
+    fill_queue(opened)
+    if any(not t.state.is_finished() for t in opening.trials(opened.optuna)):
+        look(kept)
+        provenance.check(opened.optuna.user_attrs.get("versions", {}), f"study {name!r}", lambda text: None)
+    return opened
+
+
+def _own_code(spec: Spec, console: Console, quiet: bool) -> None:
+    """Say what of the user's own is going to run, then try it."""
+    said = own_code.notice(spec)
+    if said and not quiet:
+        console.print(said, highlight=False, soft_wrap=not console.is_terminal)
+    tryout.check(spec)
+
+
+def _source(spec: Spec) -> dict[str, Any]:
+    return {"source": spec.data.source, "path": spec.data.path}
+
+
+def _introduce(study: Study, device: str, console: Console) -> None:
+    attrs = study.optuna.user_attrs
+    for name in own_code.changed(attrs.get("code", {}), study.spec):
+        console.print(
+            f"[yellow]{name} has changed since the study was made: its earlier trials ran another version[/yellow]",
+            highlight=False,
+        )
+    data = attrs["data"]
+    if data is None:
+        console.print(
+            f"[bold]{study.name}[/bold]: {study.n_trials} trials of up to {study.spec.training.epochs} epochs, "
+            f"{device}, state in {study.place.state}",
+            highlight=False,
+            soft_wrap=not console.is_terminal,
+        )
+        return
+    views = ", ".join(f"{name} {width}" for name, width in data["views"].items())
+    console.print(
+        f"[bold]{study.name}[/bold]: {study.n_trials} trials of up to {study.spec.training.epochs} epochs on "
+        f"{data['name']} ({data['rows']} rows; {views}; {len(data['classes'])} classes), {device}, "
+        f"state in {study.place.state}",
+        highlight=False,
+        soft_wrap=not console.is_terminal,
+    )
+    if data["terms"]:
+        console.print(f"[dim]{data['terms']}[/dim]", highlight=False, soft_wrap=not console.is_terminal)
+
+
+def _warm_start(study: Study, console: Console) -> None:
+    taken = study.optuna.user_attrs.get("warm_start")
+    if taken:
+        told = ", ".join(f"#{one['trial']} ({one['value']:.4f})" for one in taken)
+        console.print(f"after the plans, the best of {taken[0]['study']}: {told}", highlight=False, soft_wrap=True)
+
+
+def _unfinished(study: Study) -> bool:
+    """Whether a trial that was asked for has not ended."""
+    asked = study.n_trials
+    return any(
+        t.state.name == "RUNNING" or (t.state.name == "WAITING" and t.number < asked)
+        for t in opening.trials(study.optuna)
+    )
+
+
+def _train(study: Study, processes: list[local.Process], console: Console, quiet: bool) -> None:
+    """Watch workers until all have left."""
+
+    def stopping() -> None:
+        if not quiet:
+            console.print("stopping: running trials go back into the queue (Ctrl-C again to leave at once)")
+
+    try:
+        with local.supervised(processes, stopping):
+            progress.watch(study, lambda: local.running(processes), console, quiet, Waiting(processes))
+    except BaseException:
+        try:
+            lease.reclaim(study.optuna)
+        except Exception as error:
+            # A lock, say, that is not waited for: whoever starts again takes what a dead worker had anyway.
+            if find(error) is None:
+                raise
+        raise
+    lease.reclaim(study.optuna)
+    failed = [p for p in processes if p.exit_code]
+    if failed and _unfinished(study):
+        raise RunError(f"{failed[0].last_words()} (worker log: {failed[0].log})")
+    for p in failed:
+        console.print(f"[yellow]a worker stopped early: {p.last_words()} (log: {p.log})[/yellow]", highlight=False)

@@ -1,0 +1,1 @@
+"""Which knobs a trial gets, and which trials end early."""

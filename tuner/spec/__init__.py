@@ -1,0 +1,1 @@
+"""The study file: its fields and rules, how it is read, written and explained."""

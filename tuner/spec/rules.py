@@ -1,0 +1,76 @@
+"""What must hold between a command and the rest of its study file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainer.config import ModelConfig, TrainingConfig
+from tuner.errors import InputError, unknown
+from tuner.spec.command import GIVEN, Command, Placeholder
+
+if TYPE_CHECKING:
+    from tuner.spec.model import Spec
+
+
+def takes_a_seed(spec: Spec) -> bool:
+    """Whether runs of a study can differ by their seed."""
+    return spec.command is None or "seed" in Command(spec.command).names()
+
+
+def check_script(spec: Spec) -> None:
+    """Raise InputError where the command and the knobs do not fit, or a field has no meaning for a script."""
+    from tuner.spec.sections import DataSection
+
+    assert spec.command is not None
+    if spec.data != DataSection():
+        raise InputError("data: a script reads its own data; leave the field out")
+    if spec.model != ModelConfig():
+        raise InputError("model: a study trains a model or runs a command; found both")
+    if spec.training != TrainingConfig(epochs=spec.training.epochs):
+        raise InputError("training: of these fields only epochs reaches a script, as {epochs}; leave the others out")
+    command, knobs = Command(spec.command), spec.vocabulary.knobs
+    for name in knobs:
+        if name in GIVEN:
+            raise InputError(f"knobs.{name}: this name is taken: {{{name}}} is {GIVEN[name]}; name the knob otherwise")
+        if name not in command.names():
+            where = "knobs" if name in spec.knobs else "fixed"
+            raise InputError(f"{where}.{name}: no placeholder in the command uses it, so that it changes nothing")
+    for name, rng in spec.knobs.items():
+        _check_when(name, rng.when, spec)
+    for name in command.names():
+        if name not in knobs and name not in GIVEN:
+            raise InputError(f"command: nothing fills {{{name}}}: {unknown('knob', name, [*knobs, *GIVEN])}")
+    for placeholder, inside in command.placed():
+        _check_placed(placeholder, inside, spec)
+
+
+def _check_when(name: str, when: dict[str, str] | None, spec: Spec) -> None:
+    if when is None:
+        return
+    if len(when) != 1:
+        raise InputError(f"knobs.{name}: when: expected one knob and its choice; found {when}")
+    selector, choice = next(iter(when.items()))
+    there = spec.knobs.get(selector)
+    if selector == name or there is None or there.choices is None or there.when is not None:
+        raise InputError(
+            f"knobs.{name}: when: expected a searched knob with choices that is always there; found {selector}"
+        )
+    if choice not in there.choices:
+        raise InputError(f"knobs.{name}: when: {unknown(selector, choice, there.choices)}")
+
+
+def _check_placed(placeholder: Placeholder, inside: dict[str, str], spec: Spec) -> None:
+    """A condition can hold, and a knob that does not always exist stands only where it does."""
+    knob = spec.vocabulary.knobs.get(placeholder.name)
+    if knob is None:
+        if placeholder.value is not None:
+            raise InputError(f"command: {{{placeholder.name}}} is no knob, so that it takes no condition")
+        return
+    if placeholder.value is not None and knob.choices and placeholder.value not in knob.choices:
+        raise InputError(f"command: {unknown(placeholder.name, placeholder.value, knob.choices)}")
+    if knob.when is not None and placeholder.value is None and inside.get(knob.when[0]) != knob.when[1]:
+        selector, choice = knob.when
+        raise InputError(
+            f"command: {placeholder.name} exists only where {selector} is {choice}; "
+            f"write {{{selector}:--flag {{{placeholder.name}}} if {choice}}}"
+        )

@@ -1,0 +1,43 @@
+"""The section `script` of a study file."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import Field, model_validator
+
+from tuner.errors import InputError
+from tuner.spec.section import Section, Word
+
+
+class ScriptSection(Section):
+    """How a command is run, and how it tells what it measures."""
+
+    metrics: dict[str, str] = Field(default_factory=dict)
+    """Metric to regular expression with one group, looked for in each line of the output; `epoch` is the epoch."""
+    metrics_file: str | None = None
+    """A file that the script writes, {output}/metrics.jsonl say: JSON lines, or .csv with a header."""
+    directory: str = "."
+    """Where the command runs, relative to the study file."""
+    environment: dict[str, Word] = Field(default_factory=dict)
+    """Variables that the script gets beside those of the tuner."""
+    time_limit: float | None = Field(default=None, gt=0)
+    """Seconds after which a run is stopped and its trial fails; none by default."""
+    grace: float = Field(default=10.0, ge=0, le=25)
+    """Seconds between asking a script to stop (SIGTERM) and ending it (SIGKILL)."""
+
+    @model_validator(mode="after")
+    def _check(self) -> ScriptSection:
+        for name, pattern in self.metrics.items():
+            try:
+                groups = re.compile(pattern).groups
+            except re.error as error:
+                raise InputError(f"metrics.{name}: not a regular expression: {error}") from None
+            if groups != 1:
+                raise InputError(f"metrics.{name}: expected one group in {pattern!r}, the number; found {groups}")
+        if self.metrics_file is not None and not self.metrics_file.startswith("{output}/"):
+            raise InputError(
+                "metrics_file: expected {output}/..., a file in the trial's own folder; found "
+                f"{self.metrics_file!r}, which trials that run side by side would share"
+            )
+        return self

@@ -1,0 +1,1 @@
+"""Making, finding, joining and summing up a study."""

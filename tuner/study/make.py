@@ -1,0 +1,102 @@
+"""Make a study: its queue in the storage, its experiment and its parent run in MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tuner.errors import RunError
+from tuner.spec.edit import spec_dict
+from tuner.spec.model import Spec
+from tuner.system import names
+from tuner.system.place import Place
+
+if TYPE_CHECKING:
+    from trainer.data import Dataset
+from tuner.study.study import Study, load_data, open_study
+
+
+def create_study(place: Place, name: str, spec: Spec, warm: Sequence[Mapping[str, Any]] = ()) -> Study:
+    """Make a study: its Optuna study with a full queue, its experiment and its parent run in MLflow.
+
+    warm: configs of an earlier study that are tried after the plans, as tuner/study/warm_start.py finds them.
+    """
+    import optuna
+    from optuna.exceptions import DuplicatedStudyError
+    from optuna.study import StudyDirection
+
+    from tuner.storage import opening
+    from tuner.study import own_code
+    from tuner.system import provenance
+    from tuner.tracking import charts, dashboard
+    from tuner.tracking.client import Tracker
+
+    names.check(name)
+    place.prepare()
+    data = load_data(spec) if spec.command is None else None
+    opened = opening.open_storage(place.storage)
+    tracker = Tracker(place.tracking, place.state)
+    tags = {
+        "kind": "study",
+        "study": name,
+        "objective": spec.objective,
+        **provenance.tags("", spec.seed, data.fingerprint if data else ""),
+    }
+    code = own_code.fingerprints(spec)
+    trained = {"data": spec.data.path or spec.data.source} if data else {"command": spec.command}
+    params = {**trained, "epochs": spec.training.epochs, "seed": spec.seed}
+    params |= {f"range.{knob}": rng.describe() for knob, rng in spec.knobs.items()}
+    runs = tracker.study(name, tags, params)
+    for file in own_code.files(spec):
+        tracker.artifact(runs["run_id"], file, "code")
+    direction = StudyDirection[spec.goal.direction.upper()]
+    try:
+        made = optuna.create_study(study_name=name, storage=opened, direction=direction)
+    except DuplicatedStudyError:
+        tracker.delete(runs["run_id"])
+        raise RunError(f"study {name!r} is being made by another process; the same command again joins it") from None
+    try:
+        dashboard.name_objective(made, spec.objective)
+        # The spec comes last: a study that has one is whole.
+        for key, value in {
+            "data_fingerprint": data.fingerprint if data else None,
+            "data": describe(data) if data else None,
+            "code": code,
+            "mlflow": runs,
+            "n_trials": spec.search.trials,
+            "warm_start": list(warm),
+            "versions": provenance.versions(),
+            "spec": spec_dict(spec),
+        }.items():
+            made.set_user_attr(key, value)
+    except BaseException:
+        # Interrupted half-way: the name must not stay taken by something that cannot be opened.
+        optuna.delete_study(study_name=name, storage=opened)
+        raise
+    study = open_study(place, name)
+    tracker.experiment_tags(runs["experiment_id"], charts.tags(study.spec))
+    fill_queue(study)
+    return study
+
+
+def fill_queue(study: Study) -> None:
+    """Enqueue the baseline, the plans, what an earlier study hands on, and as many free trials as are missing."""
+    from tuner.storage import opening
+
+    spec = study.spec
+    named = {name: (spec.searched(config), spec.overrides(config)) for name, config in spec.named().items()}
+    opening.enqueue(study.optuna, study.n_trials, named, study.optuna.user_attrs.get("warm_start", []))
+
+
+def describe(data: Dataset) -> dict[str, Any]:
+    """What the data is, in a few numbers."""
+    return {
+        "name": data.name,
+        "rows": data.n,
+        "split": [len(data.rows(part)) for part in (0, 1, 2)],
+        "labelled_train": int((data.labels[data.rows(0)] >= 0).sum()),
+        "views": {name: view.shape[1] for name, view in data.views.items()},
+        "classes": list(data.label_names),
+        "dialogues": None if data.dialogue is None else len(set(data.dialogue.tolist())),
+        "terms": data.terms,
+    }

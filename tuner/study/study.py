@@ -1,0 +1,107 @@
+"""A study: a spec, its data, its Optuna study and its MLflow runs, made once and joined by anyone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.errors import InputError
+from tuner.spec.model import Spec
+from tuner.system import names
+from tuner.system.masking import masked
+from tuner.system.place import Place
+
+DETACHED = "detached"
+"""The study attribute that tells that nobody waits for its end: the worker that ends it writes the comparison."""
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.storages import BaseStorage
+
+    from trainer.data import Dataset
+    from tuner.tracking.client import Tracker
+
+
+@dataclass(slots=True)
+class Study:
+    """An open study."""
+
+    name: str
+    spec: Spec
+    place: Place
+    optuna: optuna.Study
+
+    @property
+    def n_trials(self) -> int:
+        """How many trials there will be in all."""
+        return int(self.optuna.user_attrs["n_trials"])
+
+    @property
+    def runs(self) -> dict[str, str]:
+        """Ids of the MLflow experiment and the parent run."""
+        found: dict[str, str] = self.optuna.user_attrs["mlflow"]
+        return found
+
+    @property
+    def report(self) -> Path:
+        """Where its report is written; plots lie beside it."""
+        return self.place.state / "reports" / self.name / "report.html"
+
+    def data(self) -> Dataset:
+        """Load the data; refuses data that changed since the study was made. A study of a script has none."""
+        data = load_data(self.spec)
+        known = self.optuna.user_attrs.get("data_fingerprint")
+        if known not in (None, data.fingerprint):
+            raise InputError(
+                f"study {self.name!r} was made on other data: fingerprint {known}, found {data.fingerprint} "
+                f"in {self.spec.data.path or self.spec.data.source}; choose another --name"
+            )
+        return data
+
+    def tracker(self) -> Tracker:
+        """Connect to MLflow."""
+        from tuner.tracking.client import Tracker
+
+        return Tracker(self.place.tracking, self.place.state)
+
+
+def load_data(spec: Spec) -> Dataset:
+    """The data of a study file."""
+    from trainer.data import load
+
+    return load(spec.data.source, spec.data.path, seed=spec.seed, labels=spec.data.labels)
+
+
+def open_study(place: Place, name: str, opened_storage: BaseStorage | None = None) -> Study:
+    """Join a study that exists. Raises InputError where there is none of that name.
+
+    opened_storage: the place's storage where it is open already, since opening it takes a while.
+
+    Its name becomes file names here; that another host put it into the storage does not make it one.
+    """
+    from tuner.search.pruning import RungPruner
+    from tuner.spec.file import parse
+    from tuner.storage import opening
+
+    names.check(name)
+    opened = opening.load_study(opened_storage or opening.open_storage(place.storage), name)
+    attrs = opened.user_attrs
+    if "spec" not in attrs:
+        raise InputError(f"study {name!r} in {masked(place.storage)} was not made by this tuner, or is being made now")
+    spec = parse(attrs["spec"])
+    search = spec.search
+    if search.pruner == "rungs":
+        opened.pruner = RungPruner(spec.training.epochs, search.first_rung, search.reduction, search.min_peers)
+    else:
+        import optuna
+
+        opened.pruner = optuna.pruners.NopPruner()
+    return Study(name, spec, place, opened)
+
+
+def exists(place: Place, name: str) -> bool:
+    """Whether the storage holds a study of that name."""
+    from tuner.storage import opening
+
+    return name in opening.study_names(opening.open_storage(place.storage))

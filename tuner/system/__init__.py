@@ -1,0 +1,1 @@
+"""What the operating system gives: places, names, signals, devices, addresses."""

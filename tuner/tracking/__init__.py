@@ -1,0 +1,1 @@
+"""MLflow: runs, metrics, notes, charts and links to its pages. Nothing else imports it."""

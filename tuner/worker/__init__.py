@@ -1,0 +1,1 @@
+"""Claims trials, trains them, reports, judges who goes on, and tells how each ended."""

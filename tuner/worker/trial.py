@@ -1,0 +1,226 @@
+"""One worker's attempt at a trial: where it goes on from, and what is still to be told about it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.trial import Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from trainer.knobs import Config
+from trainer.result import Result
+from trainer.resume import State, epoch_metrics
+from tuner.storage import lease
+from tuner.system.waiting import find, impatient
+from tuner.worker.checkpoint import Checkpoint, Found
+
+if TYPE_CHECKING:
+    pass
+
+if TYPE_CHECKING:
+    pass
+
+AWAY = (SQLAlchemyError, StorageInternalError, OSError, UpdateFinishedTrialError)
+"""What a storage raises that cannot be reached, or that has moved on."""
+PAUSE = 5.0
+"""Seconds between two attempts to report while the storage cannot be reached; the training goes on meanwhile."""
+
+
+@dataclass(slots=True)
+class Reports:
+    """A trial's values on their way to the storage."""
+
+    trial: Trial
+    reported: int = field(init=False)
+    """last step that the storage has a value of, from this worker or one before"""
+    waiting: dict[int, float] = field(default_factory=dict)
+    not_before: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.reported = max(self.trial.storage.get_trial(self.trial._trial_id).intermediate_values, default=0)
+
+    def add(self, step: int, value: float) -> None:
+        """Keep a value, unless the storage has one of that step."""
+        if step > self.reported:
+            self.waiting.setdefault(step, value)
+
+    def write(self, *, wait: bool = False) -> None:
+        """Write what was kept. While the storage cannot be reached it stays kept, unless told to wait for it."""
+        if not wait and time.monotonic() < self.not_before:
+            return
+        while self.waiting:
+            step = min(self.waiting)
+            try:
+                with nullcontext() if wait else impatient():
+                    self.trial.report(self.waiting[step], step)
+            except Exception as error:
+                trouble = None if wait else find(error)
+                if trouble is None:
+                    raise
+                if trouble.full:
+                    wait = True  # nothing can be kept: to train on would be for nothing
+                    continue
+                self.not_before = time.monotonic() + PAUSE
+                return
+            del self.waiting[step]
+            self.reported = step
+
+
+@dataclass(slots=True, eq=False)
+class Running:
+    """A claimed trial while it trains."""
+
+    trial: Trial
+    config: Config
+    seed: int
+    run_id: str
+    checkpoint: Checkpoint
+    found: Found | None
+    """what the trial goes on from; None where it starts at the beginning"""
+    replicates: list[Replicate] = field(default_factory=list)
+    """the same under other seeds, those that have not ended"""
+    result: Result | None = None
+    """what became of its training, once that is over"""
+    reports: Reports = field(init=False)
+    times: list[int] = field(init=False)
+    """when each epoch ended, in milliseconds since 1970"""
+
+    def __post_init__(self) -> None:
+        self.reports = Reports(self.trial)
+        self.times = list(self.found.times) if self.found is not None else []
+
+    @property
+    def label(self) -> str:
+        """For what a script writes."""
+        return f"trial-{self.trial.number}"
+
+    @property
+    def protected(self) -> bool:
+        """The baseline and the plans are never pruned: every study contains its own comparison."""
+        return "plan" in self.trial.user_attrs
+
+    @property
+    def stage(self) -> tuple[bool, int]:
+        """Whether it had ended, and after which epoch it goes on: trials of one stage can be trained together."""
+        if self.found is None:
+            return False, 0
+        ended = "training" not in self.found.states[0]
+        return ended, 0 if ended else self.found.epoch
+
+    def restored(self) -> Iterator[tuple[int, dict[str, float], int]]:
+        """Epoch, metrics and time of each epoch that the checkpoint holds."""
+        for epoch, when in enumerate(self.times, start=1):
+            if self.found is not None:
+                yield epoch, epoch_metrics(self.found.states[0], epoch), when
+
+    def ended(self, epoch: int) -> int:
+        """Note that an epoch has ended; returns when."""
+        while len(self.times) < epoch:
+            self.times.append(int(time.time() * 1000))
+        return self.times[epoch - 1]
+
+
+KEPT = "replicates"
+"""User attribute of the baseline's trial: value and epochs of each replicate that has ended, by its number from 1."""
+
+
+@dataclass(slots=True, eq=False)
+class Replicate:
+    """One of them."""
+
+    of: Running
+    number: int
+    """from 1"""
+    seed: int
+    checkpoint: Checkpoint
+    found: Found | None
+    """what it goes on from"""
+    epoch: int = 0
+    """the last one that a checkpoint has"""
+
+    @property
+    def config(self) -> Config:
+        """The baseline."""
+        return self.of.config
+
+    @property
+    def label(self) -> str:
+        """For what a script writes."""
+        return f"{self.of.label}-replicate-{self.number}"
+
+    def save(self, state: State) -> None:
+        """Write where it stands."""
+        self.epoch = state["epoch"]
+        self.checkpoint.write([state])
+
+    def end(self, result: Result) -> None:
+        """Keep what became of it with the trial."""
+        ended = {**self.of.trial.user_attrs.get(KEPT, {}), str(self.number): [result.best_value, result.epochs]}
+        self.of.trial.set_user_attr(KEPT, ended)
+        self.checkpoint.remove()
+
+
+def replicate_seed(of_study: int, number: int) -> int:
+    """The replicate_seed of a replicate, far from the study's own."""
+    return of_study + 1_000_003 * number
+
+
+def replicates_left(r: Running, count: int) -> list[int]:
+    """Numbers of the replicates that have not ended, of `count`."""
+    ended = r.trial.user_attrs.get(KEPT, {})
+    return [number for number in range(1, count + 1) if str(number) not in ended]
+
+
+def come_along(r: Running) -> None:
+    """Let the storage know how far they are: a trial that comes along is not given up when its worker dies."""
+    with impatient(), suppress(*AWAY):
+        ended = sum(epochs for _, epochs in r.trial.user_attrs.get(KEPT, {}).values())
+        r.trial.set_user_attr(lease.BEYOND, ended + sum(one.epoch for one in r.replicates))
+
+
+def replicates_found(r: Running) -> dict[str, Any]:
+    """Their finite values, in order, and the epochs they took."""
+    ended = r.trial.user_attrs.get(KEPT, {})
+    pairs = [ended[number] for number in sorted(ended, key=int)]
+    return {"values": [v for v, _ in pairs if math.isfinite(v)], "epochs": int(sum(epochs for _, epochs in pairs))}
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Mean and sample standard deviation of at least two values; empty for fewer."""
+    if len(values) < 2:
+        return {}
+    return {"mean": statistics.fmean(values), "std": statistics.stdev(values)}
+
+
+Member = Running | Replicate
+
+
+@dataclass(slots=True)
+class Together:
+    """Trials that one worker trains side by side."""
+
+    trials: list[Trial]
+    """all that it has claimed"""
+    running: list[Running] = field(default_factory=list)
+    finished: set[int] = field(default_factory=set)
+    """ids of those that are over, for this worker"""
+    states: list[TrialState] = field(default_factory=list)
+
+    def unfinished(self) -> list[Trial]:
+        """Those that are under way."""
+        return [trial for trial in self.trials if trial._trial_id not in self.finished]
+
+
+def stages(running: list[Running], *, mixed: bool = False) -> list[list[Running]]:
+    """Trials in groups that can be trained side by side, in their order; mixed: after different epochs too."""
+    groups: dict[Any, list[Running]] = {}
+    for r in running:
+        groups.setdefault(r.stage[0] if mixed else r.stage, []).append(r)
+    return list(groups.values())
