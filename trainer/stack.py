@@ -184,11 +184,11 @@ class Stack:
         every = self.training.conflict_every
         if every and self.cohorts[0].steps % self.steps_per_epoch % every == 0:
             self.log.conflicts.append(self._conflict(terms, weights))
-        # No member's total depends on another's parameters: the gradient of the sum holds each member's own.
-        self.gradient.zero_()
+        # No member's total depends on another's parameters: the gradient of the sum holds each member's own. It reaches
+        # every parameter, so that what the step before left there is written over.
         learned = gradients(totals.sum(), self.leaves, self.learned)
         norms = torch.linalg.vector_norm(self.gradient, dim=1)
-        self.gradient.mul_((self.training.clip_norm / (norms + 1e-6)).clamp(max=1.0).unsqueeze(1))
+        self._clip(norms)
         for parameter, its in zip(self.learned, learned, strict=True):
             parameter.grad = its.contiguous()  # the fused optimiser ignores strides
         for cohort in self.cohorts:
@@ -200,6 +200,16 @@ class Stack:
             cohort.optimizer.step()
             cohort.steps += 1
         self.log.add(totals, norms, parts, weights)
+
+    def _clip(self, norms: Tensor) -> None:
+        """Scale each member's gradient down to `clip_norm`; norms (K,)."""
+        scale = (self.training.clip_norm / (norms + 1e-6)).clamp(max=1.0)
+        if self.gradient.device.type != "cpu":  # to ask which ones would wait for the device
+            self.gradient.mul_(scale.unsqueeze(1))
+            return
+        # Most steps clip few members, and a pass over all gradients costs as much as their norms.
+        for row in (~(scale >= 1.0)).nonzero().flatten().tolist():
+            self.gradient[row].mul_(scale[row])
 
     def _train(self, mode: bool) -> None:
         """As :meth:`torch.nn.Module.train`, which walks through all parts of a model: no thing to do every step."""
