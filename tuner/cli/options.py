@@ -28,6 +28,10 @@ Tracking = Annotated[
         "--tracking-uri", envvar="TUNER_TRACKING_URI", help="MLflow tracking URI; default SQLite in the state folder."
     ),
 ]
+Project = Annotated[
+    Path | None,
+    typer.Option("--project", envvar="TUNER_PROJECT", help="Folder with a study's files, where they have moved."),
+]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 Population = Annotated[
     str | None,
@@ -51,11 +55,11 @@ def study_files(incomplete: str) -> list[str]:
     return [f.stem for f in files if f.stem.startswith(incomplete) and "\nknobs:" in f.read_text(encoding="utf-8")]
 
 
-def open_place(state: Path, storage: str | None, tracking: str | None) -> Place:
+def open_place(state: Path, storage: str | None, tracking: str | None, project: Path | None = None) -> Place:
     """Where the options say that studies live."""
     from tuner.system.place import Place
 
-    return Place.at(state, storage, tracking)
+    return Place.at(state, storage, tracking, project)
 
 
 def program() -> str:

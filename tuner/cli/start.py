@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import DATA, Device, Population, Quiet, State, Storage, Tracking, open_place, study_files
+from tuner.cli.options import (
+    DATA,
+    Device,
+    Population,
+    Project,
+    Quiet,
+    State,
+    Storage,
+    Tracking,
+    open_place,
+    study_files,
+)
 from tuner.cli.show import out, show_queued, show_result
 from tuner.study.find import options
 from tuner.system.place import STATE
@@ -35,6 +46,7 @@ def start(
     state: State = STATE,
     storage: Storage = None,
     tracking_uri: Tracking = None,
+    project: Project = None,
     device: Device = None,
     population: Population = None,
     quiet: Quiet = False,
@@ -47,7 +59,7 @@ def start(
     from tuner.spec import file as study_file
     from tuner.system import device as devices
 
-    place = open_place(state, storage, tracking_uri)
+    place = open_place(state, storage, tracking_uri, project)
     if not (place.made or detach) and study_file.find(study or "quickstart").is_file():
         # A study takes seconds to make, most of them for libraries and for MLflow's database.
         local.warm(devices.resolve(device))

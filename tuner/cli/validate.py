@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import DATA, AsJson, Device, Population, Quiet, State, Storage, Tracking, open_place, program
+from tuner.cli.options import (
+    DATA,
+    AsJson,
+    Device,
+    Population,
+    Project,
+    Quiet,
+    State,
+    Storage,
+    Tracking,
+    open_place,
+    program,
+)
 from tuner.cli.show import out
 from tuner.study.find import options
 from tuner.system.place import STATE
@@ -44,6 +56,7 @@ def validate(
     state: State = STATE,
     storage: Storage = None,
     tracking_uri: Tracking = None,
+    project: Project = None,
     device: Device = None,
     population: Population = None,
     quiet: Quiet = False,
@@ -53,7 +66,7 @@ def validate(
     from tuner.validation.run import show
     from tuner.validation.run import validate as run
 
-    place = open_place(state, storage, tracking_uri)
+    place = open_place(state, storage, tracking_uri, project)
     # Progress goes to standard error, so that standard output is one JSON object or the verdict.
     with following(quiet) as (say, look):
         result = run(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import Device, Population, Quiet, State, Storage, Tracking, open_place
+from tuner.cli.options import Device, Population, Project, Quiet, State, Storage, Tracking, open_place
 from tuner.system.place import STATE
 
 
@@ -17,6 +17,7 @@ def worker(
     state: State = STATE,
     storage: Storage = None,
     tracking_uri: Tracking = None,
+    project: Project = None,
     device: Device = None,
     population: Population = None,
     quiet: Quiet = False,
@@ -31,7 +32,7 @@ def worker(
     from tuner.system import device as devices
 
     resolved = devices.resolve(device)
-    place = open_place(state, storage, tracking_uri)
+    place = open_place(state, storage, tracking_uri, project)
     say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
     if name is None:
         service.serve(place, device=resolved, say=say, population=parse(population))

@@ -85,7 +85,7 @@ class Workers:
     def environment(self) -> dict[str, str]:
         """Where the studies are and how to log in there: never by flags, which everyone on a machine can see."""
         kept = {name: os.environ[name] for name in PASSED if name in os.environ}
-        return kept | {"TUNER_STORAGE": self.place.storage, "TUNER_TRACKING_URI": self.place.tracking}
+        return kept | self.place.environment()
 
     def check_shared(self) -> None:
         """Raise InputError where other machines cannot take part."""

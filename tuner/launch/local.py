@@ -89,8 +89,7 @@ def start(name: str | None, place: Place, count: int, device: str) -> list[Proce
     started: list[Process] = []
     try:
         for i in range(count):
-            # By environment, not by flag: a URL may hold a password, and flags are visible to everyone.
-            env = {"TUNER_STORAGE": place.storage, "TUNER_TRACKING_URI": place.tracking}
+            env = place.environment()
             if device == "cuda":
                 env["CUDA_VISIBLE_DEVICES"] = _visible(i)
             log = logs / f"{name or 'any'}-worker-{i}.log"

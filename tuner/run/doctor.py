@@ -178,8 +178,7 @@ def _storage(place: Place) -> Iterator[Finding]:
 def _mlflow(place: Place) -> Iterator[Finding]:
     from tuner.tracking.client import Tracker, preload
 
-    embedded = place.tracking == f"sqlite:///{place.state / 'mlflow.db'}"
-    if embedded and not (place.state / "mlflow.db").exists():
+    if place.embeds_tracking and not (place.state / "mlflow.db").exists():
         yield Finding("mlflow", "ok", f"{place.tracking} (made at the first start)")
         return
     preload()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -17,6 +18,7 @@ from tuner.spec.edit import differences, with_overrides
 from tuner.spec.model import Spec
 from tuner.storage import lease, opening
 from tuner.study import own_code
+from tuner.study.follow import follow
 from tuner.study.make import create_study, fill_queue
 from tuner.study.plan_files import ADDED, add_plans, plan_files, plan_name
 from tuner.study.population import SHARE, ask, parse
@@ -156,9 +158,15 @@ def _resume(
         flagged = {plan: knobs for plan, knobs in (kept.plans or {}).items() if plan in flags}
         same: dict[str, Any] = {"epochs": kept.training.epochs, "seed": kept.seed, "plans": flagged}
         file = with_overrides(file, **same)
+        if changes["data"] is None:
+            opened = follow(opened, file, data=kept.data.path is not None and not Path(kept.data.path).exists())
+            kept = opened.spec
         if kept.data.source != file.data.source or kept.data.path != file.data.path:
             file = file.model_copy(update={"data": file.data.model_copy(update=_source(kept))})
     wanted = with_overrides(file or kept, **changes)
+    if changes["data"] is not None:
+        opened = follow(opened, wanted)
+        kept = opened.spec
     different = differences(kept, wanted)
     if different:
         raise InputError(

@@ -23,8 +23,9 @@ from tuner.study.study import Study, open_study
 from tuner.study.summary import summarise
 from tuner.system.address import HOST, check_port, is_local
 from tuner.system.masking import masked
-from tuner.system.place import Place
+from tuner.system.place import Place, sqlite_url
 from tuner.tracking import links, ui_app
+from tuner.tracking.client import Tracker
 
 USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 """What MLflow's own clients log in with; the server takes the same."""
@@ -57,6 +58,8 @@ def serve(
     if not is_local(host):
         _check_protection(host, allowed_hosts)
     check_port(host, port)
+    if (place.state / "mlflow.db").exists() or not place.embeds_tracking:
+        Tracker(place.tracking, place.state)  # which corrects the places of artifacts where the folder was moved
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
     # Local studies write their artifacts themselves; clients of this server have it write them to the same place.
     command += ["--default-artifact-root", "mlflow-artifacts:/"]
@@ -125,7 +128,8 @@ def _login(folder: Path) -> dict[str, str]:
     folder: for the users' database.
     """
     config = folder / "basic_auth.ini"
-    config.write_text(f"[mlflow]\ndefault_permission = NO_PERMISSIONS\ndatabase_uri = sqlite:///{folder}/users.db\n")
+    users = sqlite_url(folder / "users.db").replace("%", "%%")  # an .ini file fills in what follows a single %
+    config.write_text(f"[mlflow]\ndefault_permission = NO_PERMISSIONS\ndatabase_uri = {users}\n")
     return {
         "MLFLOW_AUTH_CONFIG_PATH": str(config),
         "MLFLOW_AUTH_ADMIN_USERNAME": os.environ.get(USER) or "admin",

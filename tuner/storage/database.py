@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, inspect, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from tuner.errors import InputError
 from tuner.system.masking import masked
+from tuner.system.place import sqlite_file
 
 OPTUNA, MLFLOW = "Optuna", "MLflow"
 _TABLES = {OPTUNA: "studies", MLFLOW: "experiments"}
@@ -43,8 +43,8 @@ def made_once(url: str, whose: str) -> Iterator[None]:
     Raises InputError where the database holds the other one's tables, and what the driver raises where it cannot be
     reached.
     """
-    if url.startswith("sqlite"):
-        path = Path(url.removeprefix("sqlite:///"))
+    path = sqlite_file(url)
+    if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         use_wal(path)
     engine = create_engine(url, poolclass=NullPool, connect_args=connect_args(url))
@@ -87,11 +87,11 @@ def _lock(engine: Engine) -> Iterator[None]:
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
             yield
         return
-    database = make_url(engine.url).database
-    if engine.dialect.name != "sqlite" or not database:
+    path = sqlite_file(engine.url.render_as_string(hide_password=False))
+    if path is None:
         yield
         return
-    handle = os.open(Path(database).absolute().parent, os.O_RDONLY)
+    handle = os.open(path.absolute().parent, os.O_RDONLY)
     try:
         with suppress(OSError):  # a file system without locks
             fcntl.flock(handle, fcntl.LOCK_EX)

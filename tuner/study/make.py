@@ -26,7 +26,7 @@ def create_study(place: Place, name: str, spec: Spec, warm: Sequence[Mapping[str
     from optuna.study import StudyDirection
 
     from tuner.storage import opening
-    from tuner.study import own_code
+    from tuner.study import moved, own_code
     from tuner.system import provenance
     from tuner.tracking import charts, dashboard
     from tuner.tracking.client import Tracker
@@ -66,6 +66,7 @@ def create_study(place: Place, name: str, spec: Spec, warm: Sequence[Mapping[str
             "n_trials": spec.search.trials,
             "warm_start": list(warm),
             "versions": provenance.versions(),
+            moved.STATE: str(place.state),
             "spec": spec_dict(spec),
         }.items():
             made.set_user_attr(key, value)

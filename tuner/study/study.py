@@ -55,7 +55,8 @@ class Study:
         if known not in (None, data.fingerprint):
             raise InputError(
                 f"study {self.name!r} was made on other data: fingerprint {known}, found {data.fingerprint} "
-                f"in {self.spec.data.path or self.spec.data.source}; choose another --name"
+                f"in {self.spec.data.path or self.spec.data.source}; choose another --name, or name "
+                "the file that it was made on: --data FILE"
             )
         return data
 
@@ -83,13 +84,14 @@ def open_study(place: Place, name: str, opened_storage: BaseStorage | None = Non
     from tuner.search.pruning import RungPruner
     from tuner.spec.file import parse
     from tuner.storage import opening
+    from tuner.study import moved
 
     names.check(name)
     opened = opening.load_study(opened_storage or opening.open_storage(place.storage), name)
     attrs = opened.user_attrs
     if "spec" not in attrs:
         raise InputError(f"study {name!r} in {masked(place.storage)} was not made by this tuner, or is being made now")
-    spec = parse(attrs["spec"])
+    spec = moved.here(parse(attrs["spec"]), attrs, place)
     search = spec.search
     if search.pruner == "rungs":
         opened.pruner = RungPruner(spec.training.epochs, search.first_rung, search.reduction, search.min_peers)

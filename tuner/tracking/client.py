@@ -14,8 +14,8 @@ from typing import Any
 from tuner.errors import InputError, RunError
 from tuner.storage.database import MLFLOW, first_line, is_database, made_once
 from tuner.system.masking import masked
-from tuner.system.names import inside
 from tuner.system.waiting import find, impatient, ride_out
+from tuner.tracking import homes
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -68,10 +68,12 @@ class Tracker:
         self._errors = (MlflowException, SQLAlchemyError, OSError)
         try:
             # MLflow itself would try a database that is not there for minutes.
-            with made_once(uri, MLFLOW) if is_database(uri) else nullcontext():
+            with made_once(uri, MLFLOW) if is_database(uri) else nullcontext(), homes.no_stray_folder(uri):
                 self.client = mlflow.MlflowClient(uri)
                 self.client.search_experiments(max_results=1)
                 self._bulk = bulk_insert(self.client)
+            if is_database(uri):
+                homes.bring_home(uri, state)
         except InputError:
             raise
         except Exception as error:
@@ -88,7 +90,7 @@ class Tracker:
             )
         if experiment is None:
             served = self.uri.startswith(("http://", "https://"))
-            where = None if served else inside(self.state / "artifacts", name).as_uri()
+            where = None if served else homes.experiment(self.state, name)
             experiment_id = self.client.create_experiment(name, artifact_location=where)
         else:
             experiment_id = experiment.experiment_id
@@ -203,10 +205,23 @@ class Tracker:
 
     def artifact(self, run_id: str, path: Path, folder: str | None = None) -> None:
         """Attach a file, or all files of a folder."""
-        if path.is_dir():
-            self._try(lambda: self.client.log_artifacts(run_id, str(path), folder))
+        repository = self._own_artifacts(run_id)
+        if repository is None:
+            log = self.client.log_artifacts if path.is_dir() else self.client.log_artifact
+            self._try(lambda: log(run_id, str(path), folder))
         else:
-            self._try(lambda: self.client.log_artifact(run_id, str(path), folder))
+            write = repository.log_artifacts if path.is_dir() else repository.log_artifact
+            self._try(lambda: write(str(path), folder))
+
+    def _own_artifacts(self, run_id: str) -> Any:
+        """Where a run's files go in this state folder, whatever the database says by now: another process may see the
+        folder under another path. None where the database is not in the state folder."""
+        if not homes.embedded(self.uri, self.state):
+            return None
+        from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+        place = homes.of_run(self.state, self._try(lambda: self.client.get_run(run_id)).info.artifact_uri)
+        return None if place is None else LocalArtifactRepository(place.as_uri())
 
     def delete(self, run_id: str) -> None:
         """Remove a run whose trial starts over."""

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 
 from tuner.errors import InputError, RunError
 from tuner.storage import opening
+from tuner.study import moved
 from tuner.study.study import load_data
 from tuner.system import names, provenance
 from tuner.system.place import Place
@@ -57,9 +58,9 @@ def create_or_resume(
     fingerprint: of the data; refuses data that changed since the validation was made. `register` writes the plan to
     MLflow before any run, given the validation's name, and returns the ids of its runs.
     """
-    name = names.check(f"validate-{label}-{plan.fingerprint()}")
+    name = names.check(f"validate-{label}-{plan.fingerprint(fingerprint)}")
     opened = opening.open_storage(place.storage)
-    study = _made(opened, name) or _make(opened, name, plan, fingerprint, register) or _made(opened, name)
+    study = _made(opened, name) or _make(place, opened, name, plan, fingerprint, register) or _made(opened, name)
     if study is None:
         raise RunError(f"validation {name} is being made by another process, which gave up; try again")
     known = study.user_attrs.get("data_fingerprint")
@@ -68,6 +69,10 @@ def create_or_resume(
             f"validation {name} was made on other data: fingerprint {known}, found {fingerprint} in "
             f"{plan.spec.data.path or plan.spec.data.source}; choose another --state, or put the data back"
         )
+    if study.user_attrs[KIND] != plan.as_data():
+        # The same plan, whose files are elsewhere by now: workers read it from the storage.
+        study.set_user_attr(moved.STATE, str(place.state))
+        study.set_user_attr(KIND, plan.as_data())
     return Validation(name, plan, place, study)
 
 
@@ -86,7 +91,12 @@ def _made(opened: BaseStorage, name: str) -> optuna.Study | None:
 
 
 def _make(
-    opened: BaseStorage, name: str, plan: Plan, fingerprint: str, register: Callable[[str], dict[str, str]]
+    place: Place,
+    opened: BaseStorage,
+    name: str,
+    plan: Plan,
+    fingerprint: str,
+    register: Callable[[str], dict[str, str]],
 ) -> optuna.Study | None:
     """Make the validation; None where another process has just taken its name."""
     try:
@@ -97,6 +107,7 @@ def _make(
         study.set_user_attr("mlflow", register(name))
         study.set_user_attr("data_fingerprint", fingerprint)
         study.set_user_attr("versions", provenance.versions())
+        study.set_user_attr(moved.STATE, str(place.state))
         # The plan comes last: a validation that has one is whole.
         study.set_user_attr(KIND, plan.as_data())
     except BaseException:
@@ -110,7 +121,10 @@ def open_validation(place: Place, name: str) -> Validation | None:
     """The validation of that name, or None where the name is a search's."""
     study = opening.load_study(opening.open_storage(place.storage), names.check(name))
     data = study.user_attrs.get(KIND)
-    return None if data is None else Validation(name, Plan.from_data(data), place, study)
+    if data is None:
+        return None
+    plan = Plan.from_data(data)
+    return Validation(name, replace(plan, spec=moved.here(plan.spec, study.user_attrs, place)), place, study)
 
 
 def run_block(

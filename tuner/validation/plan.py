@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trainer.knobs import Config
+from tuner.spec import places
 from tuner.spec.edit import spec_dict
 from tuner.spec.file import parse
 from tuner.spec.model import Spec
@@ -78,6 +79,11 @@ class Plan:
         only_doses = {name for name, dose in self.doses.items() if name.endswith(f"={dose:g}")} - named
         return [name for name in self.arms if name != base and name not in only_doses]
 
-    def fingerprint(self) -> str:
-        """Eight characters that change with anything that is fixed."""
-        return hashlib.sha256(json.dumps(self.as_data(), sort_keys=True).encode()).hexdigest()[:8]
+    def contents(self) -> dict[str, Any]:
+        """As `as_data`, without where files lie: a moved project has the same plan."""
+        return {**self.as_data(), "spec": spec_dict(places.bare(self.spec))}
+
+    def fingerprint(self, data: str = "") -> str:
+        """Eight characters that change with anything that is fixed; data: the fingerprint of the data."""
+        whole = {**self.contents(), "data": data}
+        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:8]

@@ -80,7 +80,7 @@ class Worker:
         self.checkpoints = folder(validation.place.state, validation.name)
         self.scripts = validation.place.state / "scripts" / validation.name
         self.facts = {
-            "plan": validation.plan.as_data(),
+            "plan": validation.plan.contents(),
             "data": self.study.user_attrs.get("data_fingerprint"),
             "versions": [provenance.versions()[name] for name in ("tuner", "torch")],
         }

@@ -24,6 +24,7 @@ from trainer.train import Newcomer, Receiver, train
 from tuner.errors import RunError, UserCodeError
 from tuner.search.pruning import RungPruner
 from tuner.search.sampling import sampler
+from tuner.spec import places
 from tuner.spec.rules import takes_a_seed
 from tuner.storage import lease, opening
 from tuner.storage.record import config_of, label, title
@@ -259,7 +260,7 @@ class Worker:
         facts = {
             "knobs": config.knobs(),
             "seed": seed,
-            "model": spec.model,
+            "model": places.bare(spec).model,
             "training": spec.training,
             "objective": spec.objective,
             "data": self.fingerprint,
