@@ -38,8 +38,16 @@ Model = Annotated[
 ]
 
 
-TAKEN = ("baseline", "original", "best", "null")
+TAKEN = ("baseline", "original", "document", "best", "null")
 """Names with a meaning of their own, which no plan may take."""
+
+
+def taken(name: str) -> bool:
+    """Whether a plan may not be called that: `validate` would look the name up in a second place.
+
+    That is a name with a meaning, one after which something follows (`trial:3`, `original:basic`), or that of a file.
+    """
+    return name.partition(":")[0] in (*TAKEN, "trial") or name.endswith((".yaml", ".yml", ".json"))
 
 
 class Spec(Section):
@@ -102,7 +110,7 @@ class Spec(Section):
             if when and when[0] in self.fixed and self.fixed[when[0]] != when[1]:
                 raise InputError(f"knobs.{name} applies only where {when[0]} is {when[1]}; it is fixed otherwise")
         for name in self.plans or {}:
-            if name in TAKEN:
+            if taken(name):
                 raise InputError(f"plans.{name}: this name is taken; choose another one than {', '.join(TAKEN)}")
         for name in self.export.args or {}:
             if name not in there:

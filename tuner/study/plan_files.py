@@ -9,7 +9,7 @@ from typing import Any
 from tuner.errors import InputError
 from tuner.spec.config_file import config_file
 from tuner.spec.edit import spec_dict, with_overrides
-from tuner.spec.model import TAKEN, Spec
+from tuner.spec.model import Spec, taken
 from tuner.spec.sections import ExportSection
 from tuner.storage import opening
 from tuner.study.study import Study, open_study
@@ -40,7 +40,7 @@ def plan_files(spec: Spec, files: Sequence[str]) -> dict[str, dict[str, Any]]:
 def plan_name(file: str) -> str:
     """The plan that a file becomes: its name, which `export --output best.yaml` makes one with a meaning of its own."""
     stem = Path(file).stem
-    return f"plan_{stem}" if stem in TAKEN else stem
+    return f"plan_{stem}" if taken(stem) else stem
 
 
 def add_plans(opened: Study, plans: dict[str, dict[str, Any]], export: ExportSection) -> Study:

@@ -10,19 +10,17 @@ from optuna.trial import FrozenTrial
 
 from trainer.config import BUILT_IN
 from trainer.knobs import Config
-from tuner.errors import InputError, unknown
+from tuner.errors import InputError
 from tuner.spec import file as study_file
-from tuner.spec.config_file import config_file
 from tuner.spec.edit import with_overrides
 from tuner.spec.model import Spec
 from tuner.spec.rules import takes_a_seed
-from tuner.storage import opening
 from tuner.storage.record import config_of
 from tuner.study import own_code
 from tuner.study.study import exists, open_study
 from tuner.study.summary import best_trial
 from tuner.system.place import Place
-from tuner.validation import recommendation
+from tuner.validation import naming, recommendation
 from tuner.validation.plan import Plan
 from tuner.validation.statistics import seeds_for_claims
 
@@ -47,47 +45,27 @@ def make_plan(
     margin: float | None = None,
 ) -> Plan:
     """Fix everything: arms, claims, margin, seeds. Raises InputError where something does not fit."""
-    if (baseline is None) != (candidate is None):
+    if (baseline is None) != (candidate is None) and (baseline, candidate) != (naming.ORIGINAL, None):
         raise InputError("--baseline and --candidate go together; found only one of them")
     if margin is not None and not 0 < margin < math.inf:
         raise InputError(f"--margin must be above 0; found {margin:g}")
     spec, best = _spec(place, study)
     spec = with_overrides(spec, epochs=epochs, data=data)
     told = _told(claims, spec, best)
-    named = told.configs()
-    designs: dict[str, Any] = {}
+    of_study = study is not None
     if baseline is not None and candidate is not None:
-        if best is not None:
-            named |= {"best": config_of(spec, best)}
-        first, second = (_config(place, study, name, named, spec) for name in (baseline, candidate))
-        if first == second:
-            same = f"--baseline {baseline} and --candidate {candidate} are the same configuration"
-            if best is not None and "best" in (baseline, candidate):
-                same += f": the best of {study} is trial #{best.number}, so no run could tell them apart"
-            raise InputError(same)
-        arms = dict(zip(_labels(baseline, candidate), (first, second), strict=True))
-        stated = [
-            c for c in told.claims if c.candidate == candidate and c.baseline == "baseline" == _canonical(baseline)
-        ]
+        arms, stated = _pair(place, study, (baseline, candidate), told, spec, best)
+        designs: dict[str, Any] = {}
     else:
-        arms = dict(named)
-        if best is not None and (config := config_of(spec, best)) not in named.values():
-            arms["best"] = config
-        if len(arms) < 2:
-            raise InputError("nothing to compare: name --baseline and --candidate, or give the study file plans")
-        stated = list(told.claims)
-        designs["ladder"] = told.ladder
-        designs["factorial"] = told.factorial.model_dump() if told.factorial else None
-        if dose_response:
-            doses = told.doses()
-            arms |= {name: config for name, (_, config) in doses.items() if name not in arms}
-            designs["doses"] = {name: dose for name, (dose, _) in doses.items()}
+        if baseline is not None:
+            told, of_study = told.on_original(), False
+        arms, stated, designs = _everything(told, spec, of_study, best, dose_response)
     plan = Plan(
         spec,
         arms,
         told.primary,
         told.margin if margin is None else margin,
-        [c.model_dump(mode="json") for c in stated],
+        stated,
         seeds or (MOST_SEEDS if until_decided else DEFAULT_SEEDS),
         until_decided,
         **designs,
@@ -102,6 +80,59 @@ def make_plan(
             "for any of them to be significant (exact sign-flip test, Holm)"
         )
     return plan
+
+
+Claims = list[dict[str, Any]]
+
+
+def _pair(
+    place: Place,
+    study: str | None,
+    pair: tuple[str, str],
+    told: recommendation.Recommendation,
+    spec: Spec,
+    best: FrozenTrial | None,
+) -> tuple[dict[str, Config], Claims]:
+    """Two arms by name, and what the recommendation claims of just these two configurations."""
+    named = naming.names(spec, told, study is not None)
+    if best is not None:
+        named |= {"best": config_of(spec, best)}
+    first, second = (naming.resolve(place, study, name, named, spec) for name in pair)
+    if first == second:
+        same = f"--baseline {pair[0]} and --candidate {pair[1]} are the same configuration"
+        if best is not None and "best" in pair:
+            same += f": the best of {study} is trial #{best.number}, so no run could tell them apart"
+        raise InputError(same)
+    labels = naming.labels(*pair, named)
+    stated = []
+    for document in (told.configs(), told.on_original().configs()):
+        for claim in told.claims:
+            if (document[claim.baseline], document[claim.candidate]) == (first, second):
+                stated.append(claim.model_dump(mode="json") | dict(zip(("baseline", "candidate"), labels, strict=True)))
+        if stated:
+            break
+    return dict(zip(labels, (first, second), strict=True)), stated
+
+
+def _everything(
+    told: recommendation.Recommendation, spec: Spec, of_study: bool, best: FrozenTrial | None, dose_response: bool
+) -> tuple[dict[str, Config], Claims, dict[str, Any]]:
+    """All arms of the recommendation and the best of a search, all claims, and the designs with more than two arms."""
+    arms, renamed = naming.arms(spec, told, of_study)
+    if best is not None and (config := config_of(spec, best)) not in arms.values():
+        arms["best"] = config
+    if len(arms) < 2:
+        raise InputError("nothing to compare: name --baseline and --candidate, or give the study file plans")
+    ends = ("baseline", "candidate")
+    stated = [c.model_dump(mode="json") | {end: renamed[getattr(c, end)] for end in ends} for c in told.claims]
+    designs: dict[str, Any] = {"ladder": [renamed[name] for name in told.ladder]}
+    factorial = told.factorial.model_dump() if told.factorial else None
+    designs["factorial"] = factorial and {part: renamed[name] for part, name in factorial.items()}
+    if dose_response:
+        doses = {renamed.get(name, name): found for name, found in told.doses().items()}
+        arms |= {name: config for name, (_, config) in doses.items() if name not in arms}
+        designs["doses"] = {name: dose for name, (dose, _) in doses.items()}
+    return arms, stated, designs
 
 
 def _told(claims: Path | None, spec: Spec, best: FrozenTrial | None) -> recommendation.Recommendation:
@@ -129,37 +160,3 @@ def _spec(place: Place, study: str | None) -> tuple[Spec, FrozenTrial | None]:
     if best is None:
         raise InputError(f"study {study!r} has no completed trial to validate; see: tuner status {study}")
     return opened.spec, best
-
-
-def _canonical(name: str) -> str:
-    return "baseline" if name == "original" else name
-
-
-def _label(name: str) -> str:
-    return Path(name).stem if name.endswith((".yaml", ".yml", ".json")) else name
-
-
-def _labels(baseline: str, candidate: str) -> tuple[str, str]:
-    """Names of two arms, as short as they can be without being the same or the null arm's."""
-    short = _label(_canonical(baseline)), _label(_canonical(candidate))
-    return short if short[0] != short[1] and recommendation.NULL not in short else (baseline, candidate)
-
-
-def _config(place: Place, study: str | None, name: str, named: dict[str, Config], spec: Spec) -> Config:
-    """An arm by name, trial:N or file; `best` is the best trial of a search."""
-    if _canonical(name) in named:
-        return named[_canonical(name)]
-    if name == "best":
-        raise InputError("best needs the search that it is of: tuner validate STUDY ... best")
-    if name.startswith("trial:"):
-        if study is None:
-            raise InputError(f"{name} needs the study that it is of: tuner validate STUDY ... {name}")
-        number = name.removeprefix("trial:")
-        opened = open_study(place, study)
-        found = {str(t.number): t for t in opening.trials(opened.optuna) if "config" in t.user_attrs}
-        if number not in found:
-            raise InputError(f"study {study!r} has no trial {number!r} that was started; there are {len(found)}")
-        return config_of(opened.spec, found[number])
-    if name.endswith((".yaml", ".yml", ".json")) or "/" in name:
-        return config_file(Path(name), spec.vocabulary)
-    raise InputError(f"{unknown('plan', name, [*named, 'original'])} (or best or trial:N of a study, or a config file)")

@@ -15,15 +15,13 @@ from trainer.knobs import Config, Vocabulary
 from tuner.errors import InputError, unknown
 from tuner.spec import file as study_file
 from tuner.spec import yaml
-from tuner.spec.model import Spec
+from tuner.spec.model import TAKEN, Spec, taken
 from tuner.spec.section import Section
 from tuner.spec.sections import Value
 from tuner.validation.measures import METRICS, NONE, is_metric
 
 NULL = "null"
 """The baseline again with another dropout and batch order: what a comparison shows when there is nothing to show."""
-RESERVED = ("baseline", "original", "best", NULL)
-"""Names with a meaning of their own, which no plan or arm may take."""
 
 
 class Claim(Section):
@@ -76,6 +74,10 @@ class Recommendation(Section):
     margin: float = Field(default=0.01, gt=0, allow_inf_nan=False)
     """Differences of the primary metric below it do not matter in practice, in the metric's unit."""
     baseline: dict[str, Value] = Field(default_factory=dict)
+    original: dict[str, Value] = Field(default_factory=dict)
+    """What the document's own code has besides, in every configuration; see `on_original`."""
+    nested_gate: bool = False
+    """Whether the original's gate regularisation lies inside the encoder term, which multiplies the two weights."""
     plans: dict[str, dict[str, Value]] = Field(default_factory=dict)
     arms: dict[str, dict[str, Value]] = Field(default_factory=dict)
     dose_response: DoseResponse | None = None
@@ -117,8 +119,8 @@ class Recommendation(Section):
     def _check_names(self) -> None:
         """Raise InputError where a name would hide another."""
         for name in (*self.plans, *self.arms):
-            if name in RESERVED:
-                raise InputError(f"{name}: this name is taken; choose another one than {', '.join(RESERVED)}")
+            if taken(name):
+                raise InputError(f"{name}: this name is taken; choose another one than {', '.join(TAKEN)}")
             if name in self.plans and name in self.arms:
                 raise InputError(f"{name}: there is a plan and an arm of this name")
 
@@ -133,6 +135,29 @@ class Recommendation(Section):
             name = next((n for n, c in there.items() if c == config), f"{self.dose_response.knob}={value:g}")
             found[name] = (value, config)
         return found
+
+    def on_original(self) -> Recommendation:
+        """The same recommendation on the document's own baseline: every configuration with what its code has besides.
+
+        Where the gate regularisation is nested, its weight is multiplied by that of the encoder term. What no knob
+        expresses stays out: that an adaptive weight of the encoder term acts on the nested term too.
+        """
+
+        def whole(knobs: Mapping[str, Any]) -> dict[str, Any]:
+            found = {**self.original, **knobs}
+            if self.nested_gate:
+                weights = {**self._vocabulary.defaults, **found}
+                found["gate_reg_weight"] = float(f"{weights['encoder_loss_weight'] * weights['gate_reg_weight']:.12g}")
+            return found
+
+        doses = self.dose_response
+        if doses is not None and self.nested_gate:
+            # Along the curve the weight of the nested term changes with the knob: no single knob does that.
+            doses = None
+        changes = {"baseline": whole(self.baseline), "original": {}, "nested_gate": False, "dose_response": doses}
+        for part in ("plans", "arms"):
+            changes[part] = {name: whole(knobs) for name, knobs in getattr(self, part).items()}
+        return self.model_copy(update=changes)
 
     def configs(self) -> dict[str, Config]:
         """Every configuration by name, the baseline first."""

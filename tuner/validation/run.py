@@ -24,6 +24,7 @@ from tuner.system import provenance
 from tuner.system.place import Place
 from tuner.tracking import links
 from tuner.tracking.client import NOTE, Tracker
+from tuner.validation import queue
 from tuner.validation.arms import make_plan
 from tuner.validation.blocks import Validation, create_or_resume, records
 from tuner.validation.plan import Plan
@@ -89,6 +90,9 @@ def validate(
     validation = create_or_resume(
         place, label, plan, fingerprint, lambda name: _register(place, name, plan, fingerprint)
     )
+    if not queue.by_block(validation.optuna):
+        for line in knobs_of(plan):
+            say(line)
     ask(validation.optuna, population, plan.trainings)
     if detach:
         done, queued = leave_to_others(validation)
@@ -108,6 +112,17 @@ def validate(
     if study and exists(place, study):
         _tell_study(open_study(place, study), validation, result)
     return result | {"name": validation.name, "report": str(page)}
+
+
+def knobs_of(plan: Plan) -> list[str]:
+    """A line for each arm: the first with all its knobs, the others with what differs from it."""
+    base, *others = ((name, config.knobs()) for name, config in plan.arms.items())
+    shown = [base, *((name, {k: v for k, v in knobs.items() if base[1].get(k) != v}) for name, knobs in others)]
+    lines = []
+    for name, knobs in shown:
+        words = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in knobs.items())
+        lines.append(f"{name}: {words}" if name == base[0] else f"{name}: as {base[0]}, but {words}")
+    return lines
 
 
 def _register(place: Place, name: str, plan: Plan, fingerprint: str) -> dict[str, str]:

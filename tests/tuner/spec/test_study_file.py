@@ -307,3 +307,9 @@ def test_dump_reads_back(tmp_path):
 def test_plans_cannot_take_a_name_with_a_meaning(write, name):
     with pytest.raises(InputError, match=rf"study.yaml:\d+: plans.{name}: this name is taken"):
         study_file.load(write(KNOB + f"plans:\n  '{name}': {{encoder_loss_weight: 0.02}}\n"))
+
+
+@pytest.mark.parametrize("name", ["document", "original:basic", "trial:3", "mine.yaml"])
+def test_plans_cannot_take_a_name_that_is_looked_up_elsewhere(write, name):
+    with pytest.raises(InputError, match=rf"plans.{name}: this name is taken"):
+        study_file.load(write(KNOB + f"plans:\n  '{name}': {{encoder_loss_weight: 0.02}}\n"))

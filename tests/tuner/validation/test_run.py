@@ -339,12 +339,12 @@ def test_trials_and_exported_files_are_arms(play, searched, tmp_path):
     file = tmp_path / "exported.yaml"
     file.write_text(export(open_study(searched.place, "tiny"), "yaml"))
     common = {"seeds": 6, "epochs": EPOCHS, "device": "cpu", **QUIET}
-    by_number = validate(searched.place, "tiny", baseline="original", candidate=f"trial:{best.number}", **common)
-    by_file = validate(searched.place, "tiny", baseline="original", candidate=str(file), **common)
+    by_number = validate(searched.place, "tiny", baseline="baseline", candidate=f"trial:{best.number}", **common)
+    by_file = validate(searched.place, "tiny", baseline="baseline", candidate=str(file), **common)
     assert comparison(by_number, f"trial:{best.number}")["baseline"] == "baseline"
     arms = by_number["arms"][f"trial:{best.number}"], by_file["arms"]["exported"]
     assert arms[0]["params"] == arms[1]["params"] == best.user_attrs["config"]
-    by_name = validate(searched.place, "tiny", baseline="original", candidate="best", **common)
+    by_name = validate(searched.place, "tiny", baseline="baseline", candidate="best", **common)
     assert by_name["arms"]["best"]["params"] == arms[0]["params"]
     with pytest.raises(InputError, match="same configuration"):
         validate(searched.place, "tiny", baseline=f"trial:{best.number}", candidate=str(file), **common)
@@ -372,7 +372,6 @@ def test_arms_keep_their_names_whichever_way_round(play, place, tiny, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"candidate": "original"}, "same configuration"),
         ({"candidate": "baseline"}, "same configuration"),
         ({"candidate": "basik"}, r"plan 'basik'.*basic"),
         ({"candidate": "trial:0"}, "study"),
@@ -456,7 +455,7 @@ def test_exit_code(play, place, tiny, gain, spread, code):
 
 def test_the_command_line_for_real(cli, tiny, tmp_path):
     """Two workers, six seeds: one JSON object on standard output, progress on standard error."""
-    command = ["validate", tiny, "--baseline", "original", "--candidate", "basic", "--seeds", 6, "--epochs", 2]
+    command = ["validate", tiny, "--baseline", "baseline", "--candidate", "basic", "--seeds", 6, "--epochs", 2]
     command += ["--workers", 2, "--device", "cpu", "--state", tmp_path / "state", "--json"]
     done = cli(*command)
     assert done.returncode == 0, done.stderr
@@ -467,8 +466,11 @@ def test_the_command_line_for_real(cli, tiny, tmp_path):
     assert [c["candidate"] for c in result["comparisons"]] == ["basic", "null"]
     assert "6 of 6 seeds done" in done.stderr
     assert (tmp_path / "state" / "reports" / result["name"] / "report.md").exists()
+    # Each arm's knobs are said before the first run.
+    assert "baseline: encoder_loss_weight 0.05, " in done.stderr
+    assert "basic: as baseline, but encoder_loss_weight 0.03, reconstruction_loss smooth_l1" in done.stderr
     # The same from Python: nothing is left to run.
     told = []
-    pair = {"baseline": "original", "candidate": "basic", "seeds": 6, "epochs": 2, "device": "cpu"}
+    pair = {"baseline": "baseline", "candidate": "basic", "seeds": 6, "epochs": 2, "device": "cpu"}
     assert validate(Place.at(tmp_path / "state"), str(tiny), **pair, say=told.append) == result
     assert told == []
