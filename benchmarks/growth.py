@@ -109,7 +109,7 @@ def run(study: str, trials: int, epochs: int, state: Path) -> tuple[Calls, float
     from tuner.storage import lease, opening
     from tuner.study.make import create_study
     from tuner.tracking.client import Tracker
-    from tuner.worker import outcome, worker
+    from tuner.worker import outcome, training, worker
 
     calls = Calls()
     spec = with_overrides(study_file.load(study), trials=trials, epochs=epochs)
@@ -136,12 +136,12 @@ def run(study: str, trials: int, epochs: int, state: Path) -> tuple[Calls, float
             (Tracker, "end_trial", "MLflow end_trial"),
         )
     ]
-    plain, worker.train = worker.train, play
+    plain, training.train = training.train, play
     keep, outcome.model_file.log = outcome.model_file.log, lambda *args: None
     try:
         worker.work(made, device="cpu", say=count)
     finally:
-        worker.train, outcome.model_file.log = plain, keep
+        training.train, outcome.model_file.log = plain, keep
         for undo in back:
             undo()
     return calls, making

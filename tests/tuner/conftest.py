@@ -1,6 +1,6 @@
 """A small data file, a command line in a process of its own, one small real study, and a trainer that plays a script.
 
-The scripted trainer stands in for `tuner.worker.worker.train`: it replays curves through the same callback, so that a
+The scripted trainer stands in for `trainer.train`: it replays curves through the same callback, so that a
 whole study with its queue, its pruning and its MLflow runs takes a second.
 """
 
@@ -30,7 +30,7 @@ from tuner.storage import opening
 from tuner.study.make import create_study
 from tuner.system.place import Place
 from tuner.tracking.client import Tracker
-from tuner.worker import worker
+from tuner.worker import training as worker_training
 
 STUDY = """\
 description: A tiny study.
@@ -273,7 +273,7 @@ def scripted(monkeypatch):
                 hooks.get("save", lambda states: None)(lambda: states(population, results))
             return results
 
-        monkeypatch.setattr(worker, "train", train)
+        monkeypatch.setattr(worker_training, "train", train)
         return calls
 
     return install

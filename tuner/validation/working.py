@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import torch
-from optuna.trial import Trial
+from optuna.trial import Trial, TrialState
 
 from trainer.calibrate import Choice
 from trainer.tensors import TensorData
@@ -16,16 +16,15 @@ from tuner.errors import RunError
 from tuner.storage import lease
 from tuner.storage.watch import Keeper
 from tuner.system import provenance
-from tuner.system.interrupt import Interrupted, signals
+from tuner.system.interrupt import signals
 from tuner.system.masking import masked
 from tuner.system.waiting import impatient
 from tuner.validation import blocks, queue
 from tuner.validation.blocks import Validation
 from tuner.worker.calibrate import choice
-from tuner.worker.checkpoint import Checkpoint, folder, identity, tidy
-from tuner.worker.outcome import around_the_trial
-from tuner.worker.trial import Reports
-from tuner.worker.worker import FAILURES_IN_A_ROW
+from tuner.worker.checkpoint import Checkpoint, folder, identity
+from tuner.worker.loop import until_empty
+from tuner.worker.trial import Attempt, Reports
 
 
 class Lost(Exception):
@@ -50,22 +49,17 @@ def work(
     """
     if device == "cpu":
         torch.set_num_threads(1)
-    done, failed = 0, 0
     provenance.check(validation.optuna.user_attrs.get("versions", {}), f"validation {validation.name}", say)
     with signals(), Keeper(validation.optuna) as keeper:
-        worker = Worker(validation, device, say, keeper, population)
-        while trials := keeper.next(worker.claim, say, stay=stay):
-            ended = worker.run(trials[0])
-            done += ended is True
-            failed = failed + 1 if ended is False else 0
-            if failed >= FAILURES_IN_A_ROW:
-                raise RunError(f"{failed} blocks in a row failed here; the last one: {worker.last_failure}")
-        tidy(worker.checkpoints, worker.unfinished())
-    return done
+        worker = BlockWorker(validation, device, say, keeper, population)
+        ended = until_empty(worker, keeper, say, stay=stay)
+    return ended.count(TrialState.COMPLETE)
 
 
-class Worker:
-    """What one worker process needs to run blocks."""
+class BlockWorker:
+    """Trains the arms of one block after the other."""
+
+    unit = "block"
 
     def __init__(
         self,
@@ -108,8 +102,9 @@ class Worker:
         """Numbers of the blocks whose checkpoints may still be needed."""
         return [str(b) for b, trial in queue.by_block(self.study).items() if not trial.state.is_finished()]
 
-    def run(self, trial: Trial) -> bool | None:
-        """Train the block: True when it is done, False when it crashed, None when another worker took it over."""
+    def train(self, attempt: Attempt) -> list[TrialState]:
+        """Train the arms of the block; no state where another worker took it over."""
+        (trial,) = attempt.trials
         block, reports = trial.user_attrs["block"], Reports(trial)
         parts: list[Checkpoint] = []
 
@@ -124,42 +119,36 @@ class Worker:
             parts.append(Checkpoint(path, identity(block=block, **self.facts), self.say))
             return parts[-1]
 
+        # What a script writes lies in a folder of its own.
+        more: dict[str, Any] = {"choose": self.choose}
+        more |= {"folder": self.scripts / f"block-{block}"} if self.validation.plan.spec.command else {}
         try:
-            # What a script writes lies in a folder of its own.
-            more: dict[str, Any] = {"choose": self.choose}
-            more |= {"folder": self.scripts / f"block-{block}"} if self.validation.plan.spec.command else {}
             record = blocks.run_block(self.validation.plan, block, self.device, tell, part, **more)
             if not self.keeper.holds(trial):
                 raise Lost
-            trial.set_user_attr("arms", record)
-            base = record[next(iter(self.validation.plan.arms))]
-            self.study.tell(trial, next(iter({**base["test"], **base.get("reported", {})}.values()), 0.0))
         except Lost:
             self.say(f"block {block} was taken over by another worker; left to it")
-            return None
-        except Interrupted:
-            self._hand_back(trial)
-            raise
-        except Exception as error:
-            if (broken := around_the_trial(error)) is not None:
-                self._hand_back(trial)
-                raise RunError(f"{broken}. The block is back in the queue; start again to resume") from error
-            self._crashed(trial, block, error)
-            return False
-        finally:
-            self.keeper.release(trial)
+            return []
+        trial.set_user_attr("arms", record)
+        base = record[next(iter(self.validation.plan.arms))]
+        self.study.tell(trial, next(iter({**base["test"], **base.get("reported", {})}.values()), 0.0))
         for checkpoint in parts:
             checkpoint.remove()
         self.say(f"block {block} is done")
-        return True
+        return [TrialState.COMPLETE]
 
-    def _crashed(self, trial: Trial, block: int, error: Exception) -> None:
-        self.last_failure = masked(f"block {block} failed: {type(error).__name__}: {error}")
+    def fail(self, attempt: Attempt, error: Exception) -> list[TrialState]:
+        """Note the crash; the block goes back into the queue. RunError where it has had its attempts."""
+        (trial,) = attempt.trials
+        self.last_failure = masked(f"block {trial.user_attrs['block']} failed: {type(error).__name__}: {error}")
         queue.fail(self.study, trial, masked(traceback.format_exc()))
         if not queue.try_again(self.study, trial):
             raise RunError(f"{self.last_failure} ({queue.ATTEMPTS} attempts)") from error
         self.say(f"{self.last_failure}; it goes back into the queue")
+        return [TrialState.FAIL]
 
-    def _hand_back(self, trial: Trial) -> None:
+    def hand_back(self, attempt: Attempt, why: str) -> None:
+        """Put the block back into the queue."""
+        (trial,) = attempt.trials
         with impatient(), suppress(Exception):  # what cannot be written now is taken over later
             lease.hand_back(self.study, trial._trial_id, lease.owner_of(trial))

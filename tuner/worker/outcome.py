@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from optuna.exceptions import StorageInternalError
 from optuna.trial import Trial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
 from trainer.knobs import Config
 from trainer.result import Result
@@ -169,18 +166,6 @@ class Outcomes:
 def last_line(text: str) -> str:
     """What a traceback ends with."""
     return text.strip().splitlines()[-1]
-
-
-def around_the_trial(error: Exception) -> str | None:
-    """What is broken, where it is not the training itself: tracking, storage or disk; None for anything else."""
-    if isinstance(error, RunError):
-        return str(error)
-    if isinstance(error, (SQLAlchemyError, StorageInternalError)):
-        cause = getattr(error, "orig", None) or error.__cause__ or error
-        return f"the storage failed: {str(cause).splitlines()[0]}"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-        return f"cannot write: {error}"
-    return None
 
 
 def rounded(values: dict[str, float]) -> dict[str, float]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import Trial, TrialState
@@ -20,12 +20,6 @@ from trainer.resume import State, epoch_metrics
 from tuner.storage import lease
 from tuner.system.waiting import find, impatient
 from tuner.worker.checkpoint import Checkpoint, Found
-
-if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
-    pass
 
 AWAY = (SQLAlchemyError, StorageInternalError, OSError, UpdateFinishedTrialError)
 """What a storage raises that cannot be reached, or that has moved on."""
@@ -203,15 +197,17 @@ Member = Running | Replicate
 
 
 @dataclass(slots=True)
-class Together:
-    """Trials that one worker trains side by side."""
+class Attempt:
+    """Trials that one worker has claimed, and how far it is with them."""
 
     trials: list[Trial]
     """all that it has claimed"""
     running: list[Running] = field(default_factory=list)
+    """those that were started"""
     finished: set[int] = field(default_factory=set)
     """ids of those that are over, for this worker"""
     states: list[TrialState] = field(default_factory=list)
+    """how those ended that are still this worker's"""
 
     def unfinished(self) -> list[Trial]:
         """Those that are under way."""

@@ -109,7 +109,7 @@ def test_study_with_planted_leak_is_told(make_study, scripted):
     import mlflow
 
     from tuner.report import finish
-    from tuner.worker import worker
+    from tuner.worker import training, worker
 
     study = make_study(plans={}, search={"trials": 2}, training={"epochs": 10})
     scripted(lambda config, epoch: 0.99)
@@ -119,12 +119,12 @@ def test_study_with_planted_leak_is_told(make_study, scripted):
             result.test = {"test/weighted_f1": 0.5}
         return results
 
-    original = worker.train
-    worker.train, restore = (lambda *args, **kwargs: low_test(original(*args, **kwargs))), original
+    original = training.train
+    training.train, restore = (lambda *args, **kwargs: low_test(original(*args, **kwargs))), original
     try:
         worker.work(study, device="cpu", say=lambda text: None)
     finally:
-        worker.train = restore
+        training.train = restore
     summary = finish.finish(study)
     assert "labels_leaked" in [f["id"] for f in summary["diagnosis"]]
     run = mlflow.MlflowClient(study.place.tracking).get_run(study.runs["run_id"])

@@ -18,7 +18,7 @@ from tuner.system.interrupt import Interrupted
 from tuner.system.place import Place
 from tuner.validation import blocks
 from tuner.validation.run import validate
-from tuner.worker import worker
+from tuner.worker.loop import FAILURES_IN_A_ROW
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_failing_trials_do_not_end_the_service(detached, scripted, stop_when):
     broken = detached("broken", search={"trials": 4, "pruner": "none"})
     stop_when(lambda: True)
     said = serve(broken.place)
-    assert states(broken) == ["FAIL"] * worker.FAILURES_IN_A_ROW + ["WAITING"]
+    assert states(broken) == ["FAIL"] * FAILURES_IN_A_ROW + ["WAITING"]
     assert any("broken cannot be worked on here" in line for line in said)
     assert not any("s3cret" in line for line in said)
     result = broken.optuna.get_trials()[0].user_attrs["result"]

@@ -143,7 +143,7 @@ def test_a_worker_on_which_everything_crashes_leaves_and_loses_nothing(validatio
 
     begun = play(act)
     queue.fill(validation.optuna, 6)
-    with pytest.raises(RunError, match="3 blocks in a row failed here; the last one: block 2 .*no space left"):
+    with pytest.raises(RunError, match="3 blocks in a row failed; the last one: block 2 .*no space left"):
         work(validation, **QUIET)
     assert begun == [0, 1, 2]
     assert sorted(b for b, state in states(validation) if state == "WAITING") == list(range(6))

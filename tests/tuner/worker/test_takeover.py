@@ -12,6 +12,7 @@ from mlflow.entities import ViewType
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
+from trainer.population import Population
 from tuner.storage import lease, opening
 from tuner.study.study import open_study
 from tuner.study.summary import summarise
@@ -359,7 +360,7 @@ def test_curves_after_a_crash_equal_an_uninterrupted_training_bit_for_bit(make_s
     settings = {"plans": {}, "search": {"trials": 3, "sampler": "random", "pruner": "none", "replicates": 2}}
     whole, broken = (make_study("s", state=name, **settings) for name in ("whole", "broken"))
     work(whole)
-    run_epoch, count = worker.train.__globals__["Population"].run_epoch, 0
+    run_epoch, count = Population.run_epoch, 0
 
     def dying(self, between):
         nonlocal count
@@ -368,7 +369,7 @@ def test_curves_after_a_crash_equal_an_uninterrupted_training_bit_for_bit(make_s
             raise Killed
         return run_epoch(self, between)
 
-    monkeypatch.setattr(worker.train.__globals__["Population"], "run_epoch", dying)
+    monkeypatch.setattr(Population, "run_epoch", dying)
     deaths = 0
     while any(not t.state.is_finished() for t in broken.optuna.get_trials()):
         try:
