@@ -2,6 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+# PyPI's torch for Linux is the one for CUDA: 3 GB to download, 5 GB on disk. The CPU's is 190 MB, 700 MB on disk, and comes
+# from PyTorch's own index; where that does not answer, from wherever pip finds it. `make TORCH=cuda start` takes the other.
+TORCH ?= cpu
+CPU_INDEX := https://download.pytorch.org/whl/cpu
+CPU_TORCH = @if [ "$(TORCH)" = cpu ] && [ "$$(uname -s)" = Linux ] && ! $(BIN)/python -m pip show --quiet torch 2>/dev/null; then \
+	$(PIP) --no-deps --retries 0 --timeout 5 --index-url $(CPU_INDEX) "$$(grep '^torch==' requirements.txt)" 2>/dev/null || true; fi
 
 .PHONY: start test install install-test lint bench clean
 
@@ -32,14 +39,17 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; found " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable .
+$(VENV)/.installed: requirements.txt constraints.txt pyproject.toml | $(VENV)/bin/python
+	$(CPU_TORCH)
+	$(PIP) --editable . --constraint constraints.txt
 	@touch $@
 
-$(VENV)/.installed-test: requirements.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[test]'
+$(VENV)/.installed-test: requirements.txt constraints.txt pyproject.toml | $(VENV)/bin/python
+	$(CPU_TORCH)
+	$(PIP) --editable '.[test]' --constraint constraints.txt
 	@touch $@ $(VENV)/.installed
 
-$(VENV)/.installed-bench: requirements.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[bench]'
+$(VENV)/.installed-bench: requirements.txt constraints.txt pyproject.toml | $(VENV)/bin/python
+	$(CPU_TORCH)
+	$(PIP) --editable '.[bench]' --constraint constraints.txt
 	@touch $@ $(VENV)/.installed

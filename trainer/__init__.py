@@ -6,6 +6,9 @@ import json
 import os
 from typing import SupportsFloat
 
+DISTRIBUTION = "loss-weight-tuner"
+"""Whose `trainer` this is: PyPI has others."""
+
 
 def report(*, epoch: int, **metrics: SupportsFloat) -> None:
     """Tell the tuner what an epoch measured, from a training script of one's own; does nothing outside of a trial.

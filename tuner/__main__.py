@@ -22,6 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     gc.set_threshold(100_000, 20, 20)
     # Nor at the end, where Python looks through all of them before the system takes them anyway: seconds.
     atexit.register(gc.freeze)
+    from tuner.system.installation import foreign
+
+    if wrong := foreign():
+        _leave(f"error: {wrong}", 1)
     from tuner.cli import app
     from tuner.errors import InputError, RunError
     from tuner.system.interrupt import Interrupted

@@ -227,7 +227,7 @@ class Study:
         return frames.history(self._study.tracker().history(run_id))
 
     def export(self, form: str = "yaml", output: str | Path | None = None) -> str:
-        """The best config as text: yaml, json, args, python or html, which is the report; also written to `output`.
+        """The best config as text: yaml, json, args, hydra, python, latex or html, its report; also into `output`.
 
         >>> Study.open("my_study").export("args").split()[0]
         '--encoder_loss_weight'

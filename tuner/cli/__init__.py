@@ -6,10 +6,12 @@ Heavy imports (torch, Optuna, MLflow) happen inside the verbs, so that `--help` 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
-from tuner.cli import data, doctor, export, init, launch, proxy, start, status, ui, validate, worker
+from tuner._version import __version__
+from tuner.cli import data, doctor, examples, export, init, launch, proxy, start, status, ui, validate, worker
 
 app = typer.Typer(
     name="tuner",
@@ -17,7 +19,24 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"tuner {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Find the weights of the terms of a training loss, with evidence."""
+
 
 VERBS: tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...] = (
     ("start", start.start, ("tuner start quickstart --trials 20", "tuner start --data my_features.npz --name mine")),
@@ -43,6 +62,7 @@ VERBS: tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...] = (
         ("tuner launch slurm quickstart --workers 8 --set time=4:00:00", "tuner launch k8s quickstart --workers 8"),
     ),
     ("proxy", proxy.proxy, ("tuner proxy --storage postgresql+psycopg://tuner@db/optuna",)),
+    ("examples", examples.examples, ("tuner examples", "tuner examples my_folder")),
     ("doctor", doctor.doctor, ("tuner doctor",)),
 )
 """Each verb's name, what it runs and examples, in the order of the help."""

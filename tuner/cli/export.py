@@ -17,14 +17,17 @@ from tuner.system.place import STATE
 
 def formats(incomplete: str) -> list[str]:
     """For shell completion."""
-    return [form for form in ("yaml", "json", "args", "python", "html") if form.startswith(incomplete)]
+    known = ("yaml", "json", "args", "hydra", "python", "latex", "html")
+    return [form for form in known if form.startswith(incomplete)]
 
 
 def export(
     name: Annotated[str, typer.Argument(help="The study.")],
     form: Annotated[
         str,
-        typer.Option("--format", help="yaml, json, args, python, or html: a report.", autocompletion=formats),
+        typer.Option(
+            "--format", help="yaml, json, args, hydra, python, latex; html: a report.", autocompletion=formats
+        ),
     ] = "yaml",
     output: Annotated[Path | None, typer.Option(help="File to write; default standard output.")] = None,
     state: State = STATE,
@@ -43,7 +46,7 @@ def export(
     study = open_study(existing(open_place(state, storage, tracking_uri)), name)
     judged = said.of_best(study)
     files = {"": render(study, form, judged)}
-    if form == "args":
+    if form in ("args", "hydra"):
         # Flags are read by other programs as they stand: where they came from goes beside them.
         files[".provenance.yaml"] = yaml.dump(provenance(study, judged))
     if output is None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tuner.errors import InputError, RunError
+from tuner.system.installation import DISTRIBUTION, rivals
 from tuner.system.masking import masked
 from tuner.system.place import Place
 
@@ -43,6 +44,7 @@ def examine(place: Place, device: str | None = None) -> list[Finding]:
     checks: dict[str, Callable[[], Iterator[Finding]]] = {
         "python": _python,
         "packages": _packages,
+        "names": _names,
         "device": lambda: _device(device),
         "training": _training,
         "state": lambda: _state(place),
@@ -93,12 +95,25 @@ def _packages() -> Iterator[Finding]:
         yield Finding("packages", "ok", f"{len(names)} packages as required, among them {', '.join(told)}")
 
 
+def _names() -> Iterator[Finding]:
+    """PyPI has other packages `tuner` and `trainer`: whichever is installed last overwrites the others' files."""
+    for package, others in rivals().items():
+        mend = (
+            f"{sys.executable} -m pip uninstall {' '.join(others)}; "
+            f"{sys.executable} -m pip install --force-reinstall --no-deps {DISTRIBUTION}"
+        )
+        text = f"files of `{package}` belong to {', '.join(others)} too, which overwrite or delete those of the tuner"
+        yield Finding("names", "broken", text, mend)
+    if not rivals():
+        yield Finding("names", "ok", "no other package has files of the tuner's names")
+
+
 def _wanted() -> list[str]:
     """Requirements of this program: as it was installed, or as its source tree has them."""
     try:
         return [line for line in metadata.requires("loss-weight-tuner") or [] if "extra ==" not in line]
     except metadata.PackageNotFoundError:
-        file = Path(__file__).parents[1] / "requirements.txt"
+        file = Path(__file__).parents[2] / "requirements.txt"
         lines = file.read_text().splitlines() if file.exists() else []
         return [line for line in lines if line.strip() and not line.startswith("#")]
 

@@ -50,7 +50,7 @@ def test_completion_knows_studies_and_formats():
     assert study_files("") == study_file.names()
     assert study_files("quick") == ["quickstart"]
     assert tuple(formats("")) == FORMATS
-    assert formats("h") == ["html"]
+    assert formats("h") == ["hydra", "html"]
 
 
 def test_completion_script_of_a_shell(cli):

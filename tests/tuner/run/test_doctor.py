@@ -21,7 +21,17 @@ def test_all_is_well_here(finished_study, cli):
     done = cli("doctor", "--state", finished_study.state, "--json")
     assert done.returncode == 0, done.stdout
     found = {f["about"]: f for f in json.loads(done.stdout)}
-    assert list(found) == ["python", "packages", "device", "training", "state", "storage", "mlflow", "telemetry"]
+    assert list(found) == [
+        "python",
+        "packages",
+        "names",
+        "device",
+        "training",
+        "state",
+        "storage",
+        "mlflow",
+        "telemetry",
+    ]
     assert {f["level"] for f in found.values()} <= {"ok", "warning"}
     assert "torch 2.13" in found["packages"]["text"]
     assert "1 studies" in found["storage"]["text"]

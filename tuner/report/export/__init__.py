@@ -8,6 +8,8 @@ from typing import Any
 
 from tuner.errors import InputError, unknown
 from tuner.report.export.args import as_args
+from tuner.report.export.hydra import as_hydra
+from tuner.report.export.latex import as_latex
 from tuner.report.export.python import as_python
 from tuner.spec import yaml
 from tuner.storage.record import config_of
@@ -15,7 +17,7 @@ from tuner.study.study import Study
 from tuner.study.summary import best_trial
 
 TEST = "test/weighted_f1"
-FORMATS = ("yaml", "json", "args", "python", "html")
+FORMATS = ("yaml", "json", "args", "hydra", "python", "latex", "html")
 
 
 def export(study: Study, form: str = "yaml", judged: Mapping[str, Any] | None = None) -> str:
@@ -39,6 +41,10 @@ def export(study: Study, form: str = "yaml", judged: Mapping[str, Any] | None = 
     config = config_of(study.spec, best)
     if form == "args":
         return as_args(study.spec, config) + "\n"
+    if form == "hydra":
+        return as_hydra(config.knobs()) + "\n"
+    if form == "latex":
+        return as_latex(study.name, study.spec.named()["baseline"].knobs(), config.knobs(), judged)
     if form == "python":
         return as_python(config, provenance(study, judged))
     flat: dict[str, Any] = {**config.knobs(), "provenance": provenance(study, judged)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tuner.report.plots._lowess import lowess
 from tuner.report.plots._view import BASELINE, BEST, DONE, GREY, View, dot, figure, headline, key, number, tidy
 
 if TYPE_CHECKING:
@@ -142,15 +143,13 @@ def _trend(view: View, knob: str, points: dict[int, tuple[float, float]]) -> Tre
     """LOWESS (Cleveland 1979) on the searched scale; the band resamples trials, with a seed of its own."""
     if len({x for x, _ in points.values()}) < FEWEST:
         return None
-    from statsmodels.nonparametric.smoothers_lowess import lowess
-
     log = view.spec.knobs[knob].log
     x, y = np.array(list(points.values())).T
     at = np.log(x) if log else x
     grid = np.linspace(at.min(), at.max(), 40)
 
     def smooth(rows: np.ndarray) -> np.ndarray:
-        return np.asarray(lowess(y[rows], at[rows], frac=SPAN, it=0, xvals=grid))
+        return lowess(at[rows], y[rows], grid, SPAN)
 
     generator = np.random.default_rng(0)
     with np.errstate(all="ignore"):

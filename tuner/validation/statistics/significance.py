@@ -43,14 +43,19 @@ def smallest_p(n: int) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values adjusted by Holm's step-down method (Holm 1979), in the order given."""
+    """p-values adjusted by Holm's step-down method (Holm 1979), in the order given.
+
+    The k-th smallest of m is multiplied by m - k + 1; none is adjusted to less than a smaller one, nor to more than 1.
+    """
     if not len(p_values):
         return []
     if not all(0 <= p <= 1 for p in p_values):
         raise InputError(f"p-values: expected numbers from 0 to 1, found {list(p_values)}")
-    from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
-
-    return [float(p) for p in multipletests(p_values, method="holm")[1]]
+    order = np.argsort(p_values, kind="stable")
+    factors = np.arange(len(order), 0, -1)
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(np.asarray(p_values, float)[order] * factors))
+    return [float(p) for p in adjusted]
 
 
 def _sign_sums(values: Array) -> Array:
