@@ -24,7 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -233,11 +233,11 @@ def points(place: Any, experiment: str) -> tuple[Counter[Any], dict[Any, float],
 def compare(reference: Any, study: Any, outcome: Outcome) -> None:
     """Fill in what differs between the undisturbed study and the other."""
     from tuner.storage import opening
+    from tuner.storage.record import TrialRecord
     from tuner.worker.checkpoint import folder
 
     def facts(trial: Any) -> Any:
-        result = trial.user_attrs.get("result", {})
-        kept = {key: result.get(key) for key in ("epochs", "best_epoch", "reason", "test", "curves")}
+        kept = replace(TrialRecord.of(trial).result, measures={})
         return trial.state, trial.params, trial.value, trial.intermediate_values, kept
 
     left, right = (opening.trials(s.optuna) for s in (reference, study))

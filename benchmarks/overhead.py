@@ -55,6 +55,7 @@ def run_study(study: str, flags: list[str], state: Path) -> tuple[float, float]:
 
 def tasks(study: str, state: Path) -> tuple[Spec, list[Task]]:
     """The study as it was made, and what it trained, in its order."""
+    from tuner.storage.record import TrialRecord, epochs_run
     from tuner.study.study import open_study
     from tuner.system.place import Place
     from tuner.worker.trial import replicate_seed as replicate_seed
@@ -62,9 +63,10 @@ def tasks(study: str, state: Path) -> tuple[Spec, list[Task]]:
     opened = open_study(Place.at(state), _name(study))
     found: list[Task] = []
     for trial in opened.optuna.get_trials():
-        config, seed = trial.user_attrs["config"], opened.spec.seed
-        found.append((config, seed, trial.user_attrs["result"]["epochs"]))
-        if trial.user_attrs.get("plan") == "baseline":
+        record, seed = TrialRecord.of(trial), opened.spec.seed
+        config = dict(record.config or {})
+        found.append((config, seed, epochs_run(trial)))
+        if record.is_baseline:
             replicates = range(opened.spec.search.replicates)
             found += [(config, replicate_seed(seed, i + 1), opened.spec.training.epochs) for i in replicates]
     return opened.spec, found

@@ -35,6 +35,7 @@ from tuner.errors import InputError
 from tuner.search.pruning import RungPruner
 from tuner.spec.sections import SearchSection
 from tuner.storage import opening
+from tuner.storage.record import TrialRecord
 from tuner.study.study import open_study
 from tuner.system.place import Place
 from tuner.worker.trial import spread
@@ -169,10 +170,10 @@ def read(place: Place, name: str) -> tuple[list[Recorded], float]:
     found = []
     for t in opening.trials(study.optuna, [TrialState.COMPLETE]):
         curve = [sign * t.intermediate_values.get(e, -sign * math.inf) for e in range(1, epochs + 1)]
-        test = t.user_attrs["result"]["test"].get("test/weighted_f1", math.nan)
-        found.append(Recorded(curve, test, "plan" in t.user_attrs))
+        test = TrialRecord.of(t).result.test.get("test/weighted_f1", math.nan)
+        found.append(Recorded(curve, test, TrialRecord.of(t).plan is not None))
     values = (study.optuna.user_attrs.get("replicates") or {}).get("values", [])
-    baseline = [t.value for t in opening.trials(study.optuna) if t.user_attrs.get("plan") == "baseline" and t.value]
+    baseline = [t.value for t in opening.trials(study.optuna) if TrialRecord.of(t).is_baseline and t.value]
     return found, spread([*values, *baseline]).get("std", math.nan)
 
 

@@ -168,7 +168,7 @@ def drive(title: str, url: str, behind: str, load: Load, proxy_pid: int | None =
     from tuner.storage import opening
 
     study = optuna.create_study(study_name="scale", storage=opening.open_storage(behind), direction="maximize")
-    opening.enqueue(study, load.trials, {})
+    opening.enqueue(study, load.trials, [])
     engine = create_engine(behind, isolation_level="AUTOCOMMIT")
     counted = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
     context = multiprocessing.get_context("spawn")

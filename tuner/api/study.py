@@ -11,7 +11,7 @@ from tuner.errors import InputError
 from tuner.report import frames, note, plots
 from tuner.report.document import Block, Items, Table, Text, fragment
 from tuner.storage import opening
-from tuner.storage.record import label, title
+from tuner.storage.record import TrialRecord, titles
 from tuner.study import study
 from tuner.study.summary import best_trial, summarise
 from tuner.system.place import Place
@@ -220,7 +220,7 @@ class Study:
         >>> {"val/cross_entropy", "grad/norm_mean", "gate/temporal_mean"} <= set(metrics.columns)
         True
         """
-        runs = {t.number: t.user_attrs.get("run_id") for t in opening.trials(self._study.optuna)}
+        runs = {t.number: TrialRecord.of(t).run_id for t in opening.trials(self._study.optuna)}
         run_id = runs.get(int(trial))
         if run_id is None:
             raise InputError(f"study {self.name!r} has no trial {trial} that was started; there are {len(runs)} trials")
@@ -269,10 +269,9 @@ class Study:
         summary = self.status()
         counts = ", ".join(f"{count} {kind}" for kind, count in summary["trials"].items() if count)
         blocks: list[Block] = [Text(f"*{self.name}*: {summary['state']}; {counts}")]
-        started = [t for t in opening.trials(self._study.optuna) if "config" in t.user_attrs]
         if summary["best"]:
-            titles = {t.number: title(t.number, t.user_attrs["config"], label(t.user_attrs)) for t in started}
-            blocks += [Text(note.lead(summary, titles), "lead")]
+            names = titles(opening.trials(self._study.optuna))
+            blocks += [Text(note.lead(summary, names), "lead")]
             blocks += [Table(list(note.header(summary)), [list(row) for row in note.comparison(summary)])]
             blocks += [Items(note.remarks(summary, self._study.spec))]
         return fragment(blocks)

@@ -14,7 +14,7 @@ from tuner.report import study as report
 from tuner.spec import yaml
 from tuner.spec.edit import spec_dict
 from tuner.storage import opening
-from tuner.storage.record import curve, label, title
+from tuner.storage.record import WEIGHTED_F1, TrialRecord, titles
 from tuner.study import reference
 from tuner.study.study import Study
 from tuner.study.summary import best_trial, summarise
@@ -58,12 +58,12 @@ def publish(study: Study, tracker: Tracker, summary: dict[str, Any]) -> None:
     for path in (page, *(page.parent / name for name in files), page.parent / "plots"):
         tracker.artifact(run_id, path, path.name if path.is_dir() else None)
     done = opening.trials(study.optuna, [TrialState.COMPLETE])
-    titles = {t.number: title(t.number, t.user_attrs["config"], label(t.user_attrs)) for t in done}
+    names = titles(done)
     drawn = [f"plots/{name}.png" for name in INLINE if (page.parent / f"plots/{name}.png").exists()]
     images = [links.image(run_id, path) for path in drawn]
     data = study.optuna.user_attrs["data"]
-    text = note.markdown(summary, study.spec, data, titles, links.pages("", study.runs, summary), images)
-    dashboard.write_note(study.optuna, note.markdown(summary, study.spec, data, titles))  # no pages of MLflow there
+    text = note.markdown(summary, study.spec, data, names, links.pages("", study.runs, summary), images)
+    dashboard.write_note(study.optuna, note.markdown(summary, study.spec, data, names))  # no pages of MLflow there
     tracker.update(run_id, tags={NOTE: text})
     tracker.experiment_tags(experiment, {NOTE: text, **charts.tags(study.spec)})
 
@@ -80,7 +80,7 @@ def diagnose(study: Study, done: Sequence[FrozenTrial]) -> list[diagnosis.Findin
         return []
     runs = {t.number: _run(t) for t in done}
     tried = opening.trials(study.optuna, [TrialState.COMPLETE, TrialState.PRUNED])
-    baseline = [t.value for t in done if t.user_attrs.get("plan") == "baseline" and t.value is not None]
+    baseline = [t.value for t in done if TrialRecord.of(t).is_baseline and t.value is not None]
     replicates = study.optuna.user_attrs.get("replicates", {}).get("values", [])
     evidence = diagnosis.Evidence(
         runs=list(runs.values()),
@@ -93,18 +93,19 @@ def diagnose(study: Study, done: Sequence[FrozenTrial]) -> list[diagnosis.Findin
 
 
 def _run(trial: FrozenTrial) -> diagnosis.Run:
+    result = TrialRecord.of(trial).result
     return diagnosis.Run(
         value=math.nan if trial.value is None else trial.value,
-        train_loss=curve(trial, "train/cross_entropy"),
-        validation_loss=curve(trial, "val/cross_entropy"),
-        validation_f1=curve(trial, "val/weighted_f1"),
-        test_f1=trial.user_attrs["result"]["test"].get("test/weighted_f1", math.nan),
+        train_loss=result.curve("train/cross_entropy"),
+        validation_loss=result.curve("val/cross_entropy"),
+        validation_f1=result.curve("val/weighted_f1"),
+        test_f1=result.test.get(WEIGHTED_F1, math.nan),
     )
 
 
 def _add_speed(study: Study, tracker: Tracker, done: Sequence[FrozenTrial]) -> None:
     """Speed needs the baseline's best, which a worker that ends its trial first does not know yet."""
-    values = [t.value for t in done if t.user_attrs.get("plan") == "baseline" and t.value is not None]
+    values = [t.value for t in done if TrialRecord.of(t).is_baseline and t.value is not None]
     values += study.optuna.user_attrs.get("replicates", {}).get("values", [])
     if not values:
         return
@@ -112,7 +113,7 @@ def _add_speed(study: Study, tracker: Tracker, done: Sequence[FrozenTrial]) -> N
     found = speeds(study, done, sum(values) / len(values))
     for trial in done:
         if str(trial.number) not in known and trial.number in found:
-            tracker.update(trial.user_attrs["run_id"], metrics=found[trial.number])
+            tracker.update(str(TrialRecord.of(trial).run_id), metrics=found[trial.number])
     study.optuna.set_user_attr("speeds", {str(n): measures for n, measures in found.items()})
 
 
@@ -142,7 +143,7 @@ def speeds(study: Study, trials: Sequence[FrozenTrial], baseline: float) -> dict
     """Convergence speed of each completed trial against the baseline's best, by trial number."""
     objective, budget = study.spec.goal, study.spec.training.epochs
     return {
-        t.number: speed([v if v is not None else math.nan for v in curve], baseline, objective, budget)
+        t.number: speed(curve, baseline, objective, budget)
         for t in trials
-        if (curve := t.user_attrs.get("result", {}).get("curves", {}).get(objective.metric))
+        if (curve := TrialRecord.of(t).result.curve(objective.metric))
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tuner.report import note
-from tuner.storage.record import epochs_run, label, reason
+from tuner.storage.record import TrialRecord, epochs_run
 
 if TYPE_CHECKING:
     import pandas
@@ -29,18 +29,19 @@ def trials(found: Sequence[FrozenTrial], speeds: Mapping[str, Mapping[str, float
 
 def _row(trial: FrozenTrial, speeds: Mapping[str, float]) -> tuple[dict[str, Any], ...]:
     """What is known of a trial, in groups of columns; what is not known yet is left out."""
-    result = trial.user_attrs.get("result", {})
+    record = TrialRecord.of(trial)
+    result = record.result
     first = {
         "state": trial.state.name.lower(),
         "value": trial.value if trial.state.name == "COMPLETE" else None,
-        "name": label(trial.user_attrs),
+        "name": record.label,
         "epochs": epochs_run(trial),
-        "best_epoch": result.get("best_epoch"),
+        "best_epoch": result.best_epoch,
         "seconds": trial.duration.total_seconds() if trial.duration is not None else None,
-        "reason": reason(trial) or None,
+        "reason": result.reason or None,
     }
-    knobs = trial.user_attrs.get("config") or trial.params
-    return first, dict(knobs), result.get("test", {}), {**result.get("measures", {}), **speeds}
+    knobs = record.config or trial.params
+    return first, dict(knobs), dict(result.test), {**result.measures, **speeds}
 
 
 def curves(found: Iterable[FrozenTrial], objective: str) -> pandas.DataFrame:
@@ -49,7 +50,7 @@ def curves(found: Iterable[FrozenTrial], objective: str) -> pandas.DataFrame:
 
     parts = {}
     for trial in found:
-        kept: dict[str, Any] = trial.user_attrs.get("result", {}).get("curves", {})
+        kept = TrialRecord.of(trial).result.curves
         series = {name: pd.Series(curve, range(1, len(curve) + 1), dtype=float) for name, curve in kept.items()}
         if objective not in series and trial.intermediate_values:
             series[objective] = pd.Series(trial.intermediate_values, dtype=float).sort_index()

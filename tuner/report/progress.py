@@ -13,7 +13,7 @@ from rich.text import Text
 from tuner.report.terminal import Region
 from tuner.spec.model import Spec
 from tuner.storage import opening
-from tuner.storage.record import best_of, diverged, epochs_run, label, reason, title
+from tuner.storage.record import TrialRecord, best_of, diverged, epochs_run, reason
 from tuner.study.study import Study
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -153,9 +153,10 @@ def _running(trial: FrozenTrial, spec: Spec, cells: int) -> Text:
     epoch, budget = max(trial.intermediate_values, default=0), spec.training.epochs
     text = Text(f"{now:<6} {epoch:>3}/{budget} ")
     text.append(f"{sparkline(values, cells):<{cells}} ", style="cyan")
-    if epoch == budget and trial.user_attrs.get("plan") == "baseline":
+    record = TrialRecord.of(trial)
+    if epoch == budget and record.is_baseline:
         # Minutes in which no curve grows: what goes on matters more than the knobs.
-        more = min(len(trial.user_attrs.get("replicates", [])) + 1, spec.search.replicates)
+        more = min(len(record.replicates) + 1, spec.search.replicates)
         text.append(f"#{trial.number} (baseline), other seeds: {more} of {spec.search.replicates}")
     else:
         text.append(_title(trial))
@@ -185,6 +186,4 @@ def sparkline(values: list[float], width: int) -> str:
 
 
 def _title(trial: FrozenTrial) -> str:
-    if "config" not in trial.user_attrs:
-        return f"#{trial.number}"
-    return title(trial.number, trial.user_attrs["config"], label(trial.user_attrs))
+    return TrialRecord.of(trial).title(trial.number)

@@ -23,6 +23,7 @@ from tuner.storage import proxy
 from tuner.storage.cache import QueueCache
 from tuner.storage.database import OPTUNA, connect_args, first_line, made_once
 from tuner.storage.patient import Patient
+from tuner.storage.record import TrialRecord
 from tuner.system.masking import masked
 
 LOCK = ".lock:"
@@ -154,25 +155,15 @@ def trials(study: optuna.Study, states: Sequence[TrialState] | None = None) -> l
 def enqueue(
     study: optuna.Study,
     n_trials: int,
-    named: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]],
-    warm: Sequence[Mapping[str, Any]] = (),
+    first: Sequence[tuple[Mapping[str, Any], TrialRecord]],
 ) -> None:
-    """Fill the queue up to `n_trials` trials: the named ones (params, overrides), those of a warm start, free ones.
+    """Fill the queue up to `n_trials` trials: those of `first` (params, record) that it lacks, then free ones.
 
     Every trial of a study goes through this queue, so that no number of workers can make more than were asked for.
     """
     there = trials(study)
-    queued = {trial.user_attrs.get("plan") for trial in there}
-    known = [trial.user_attrs.get("from") for trial in there]
-    first = [
-        (params, {"plan": name, "overrides": dict(overrides)})
-        for name, (params, overrides) in named.items()
-        if name not in queued
-    ]
-    for one in warm:
-        origin = {key: one[key] for key in ("study", "trial", "value")}
-        if origin not in known:
-            first.append((one["params"], {"from": origin, "overrides": {}}))
+    queued = {(record.plan, record.origin) for record in map(TrialRecord.of, there)}
+    missing = [(params, record) for params, record in first if (record.plan, record.origin) not in queued]
     for i in range(n_trials - len(there)):
-        params, attrs = first[i] if i < len(first) else ({}, {"overrides": {}})
-        study.enqueue_trial(dict(params), user_attrs=attrs)
+        params, record = missing[i] if i < len(missing) else ({}, TrialRecord())
+        study.enqueue_trial(dict(params), user_attrs=record.queued())

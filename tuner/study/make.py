@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.errors import RunError
 from tuner.spec.edit import spec_dict
 from tuner.spec.model import Spec
+from tuner.storage.record import Origin, TrialRecord
 from tuner.system import names
 from tuner.system.place import Place
 
@@ -85,8 +86,13 @@ def fill_queue(study: Study) -> None:
     from tuner.storage import opening
 
     spec = study.spec
-    named = {name: (spec.searched(config), spec.overrides(config)) for name, config in spec.named().items()}
-    opening.enqueue(study.optuna, study.n_trials, named, study.optuna.user_attrs.get("warm_start", []))
+    first: list[tuple[Mapping[str, Any], TrialRecord]] = [
+        (spec.searched(config), TrialRecord(plan=name, overrides=spec.overrides(config)))
+        for name, config in spec.named().items()
+    ]
+    for one in study.optuna.user_attrs.get("warm_start", []):
+        first.append((one["params"], TrialRecord(origin=Origin(one["study"], one["trial"], one["value"]))))
+    opening.enqueue(study.optuna, study.n_trials, first)
 
 
 def describe(data: Dataset) -> dict[str, Any]:

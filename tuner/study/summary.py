@@ -8,7 +8,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.storage import lease, opening
-from tuner.storage.record import best_of, diverged, epochs_run, reason
+from tuner.storage.record import TrialRecord, best_of, diverged, epochs_run, reason
 from tuner.study.study import Study
 
 _NAMES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
@@ -25,7 +25,7 @@ def summarise(study: Study) -> dict[str, Any]:
         counts[_NAMES[trial.state.name]] += 1
     budget = study.spec.training.epochs
     best = best_of(there, study.optuna.direction.name)
-    named = {t.user_attrs["plan"]: t for t in there if "plan" in t.user_attrs}
+    named = {plan: t for t in there if (plan := TrialRecord.of(t).plan) is not None}
     speeds = attrs.get("speeds", {})
     return {
         "name": study.name,
@@ -57,17 +57,18 @@ def entry(trial: FrozenTrial | None, speeds: Mapping[str, dict[str, float]]) -> 
     """A trial in brief; value is None until it completes. speeds: measures that need the baseline, by trial number."""
     if trial is None:
         return None
-    result = trial.user_attrs.get("result", {})
+    record = TrialRecord.of(trial)
+    result = record.result
     complete = trial.state == TrialState.COMPLETE
     found = {
         "number": trial.number,
         "value": trial.value if complete else None,
-        "params": trial.user_attrs.get("config", {}),
-        "run_id": trial.user_attrs.get("run_id"),
+        "params": record.config or {},
+        "run_id": record.run_id,
     }
     if complete:
-        found |= {"best_epoch": result.get("best_epoch"), "test": result.get("test", {})}
-        found["measures"] = {**result.get("measures", {}), **speeds.get(str(trial.number), {})}
+        found |= {"best_epoch": result.best_epoch, "test": result.test}
+        found["measures"] = {**result.measures, **speeds.get(str(trial.number), {})}
     return found
 
 

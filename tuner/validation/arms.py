@@ -15,7 +15,7 @@ from tuner.spec import file as study_file
 from tuner.spec.edit import with_overrides
 from tuner.spec.model import Spec
 from tuner.spec.rules import takes_a_seed
-from tuner.storage.record import config_of
+from tuner.storage.record import TrialRecord, config_of
 from tuner.study import own_code
 from tuner.study.study import exists, open_study
 from tuner.study.summary import best_trial
@@ -143,7 +143,7 @@ def _told(claims: Path | None, spec: Spec, best: FrozenTrial | None) -> recommen
         raise InputError("command: no {seed} in it, so that the runs of an arm cannot differ by their seed alone")
     reported = {}
     if spec.command is not None:
-        tests = [*spec.script.metrics, *(best.user_attrs["result"]["test"] if best else ())]
+        tests = [*spec.script.metrics, *(TrialRecord.of(best).result.test if best else ())]
         test = next((name for name in tests if name.startswith("test")), spec.objective)
         reported = dict.fromkeys((test, spec.objective), spec.goal.direction)
     if claims is not None:

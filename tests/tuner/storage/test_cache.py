@@ -77,7 +77,7 @@ def test_the_cache_is_the_database_whoever_changes_it(url, request):
 def test_waiting_trials_are_read_once_and_claimed_ones_always(url, monkeypatch):
     mine, other = opening.open_storage(url), opening.open_storage(url)
     study = optuna.create_study(study_name="s", storage=mine)
-    opening.enqueue(study, 20, {})
+    opening.enqueue(study, 20, [])
     read = []
     real = mine._backend._get_trials
     monkeypatch.setattr(mine._backend, "_get_trials", lambda *a, **k: read.append(real(*a, **k)) or read[-1])

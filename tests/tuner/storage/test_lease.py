@@ -44,7 +44,7 @@ def study(make_place):
 
 
 def queue(study, n):
-    opening.enqueue(study, n, {})
+    opening.enqueue(study, n, [])
 
 
 def claim(study, n_trials=100):

@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 
 from tuner.errors import InputError
 from tuner.storage import lease, opening, proxy
+from tuner.storage.record import TrialRecord
 from tuner.system import waiting
 
 
@@ -58,7 +59,7 @@ def served(postgres, cli_environment):
 
 def test_claims_through_it_are_exclusive(served):
     study = optuna.create_study(study_name="s", storage=opening.open_storage(served.address), direction="maximize")
-    opening.enqueue(study, 30, {"baseline": ({"x": 0.5}, {"weighting": "dwa"})})
+    opening.enqueue(study, 30, [({"x": 0.5}, TrialRecord(plan="baseline", overrides={"weighting": "dwa"}))])
     claimed, errors = [], []
 
     def work():
@@ -91,7 +92,7 @@ def test_a_restart_is_ridden_out(postgres, cli_environment, monkeypatch, capfd):
     running = Proxy(postgres.database(), cli_environment())
     with running:
         study = optuna.create_study(study_name="s", storage=opening.open_storage(running.address))
-        opening.enqueue(study, 2, {})
+        opening.enqueue(study, 2, [])
         trial = lease.claim(study, 2, lambda number: RandomSampler(seed=number))
     again = threading.Timer(1.0, running.__enter__)
     again.start()

@@ -10,6 +10,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from tuner.errors import InputError
 from tuner.spec.sections import Range
 from tuner.storage import opening
+from tuner.storage.record import TrialRecord
 
 
 @pytest.fixture
@@ -19,22 +20,25 @@ def study(make_place):
 
 
 def test_queue_has_the_named_trials_first_and_never_more_than_asked(study):
-    named = {"baseline": ({"x": 0.5}, {}), "basic": ({"x": 0.3}, {"weighting": "dwa"})}
+    named = [
+        ({"x": 0.5}, TrialRecord(plan="baseline")),
+        ({"x": 0.3}, TrialRecord(plan="basic", overrides={"weighting": "dwa"})),
+    ]
     opening.enqueue(study, 4, named)
     opening.enqueue(study, 4, named)
     trials = study.get_trials()
     assert len(trials) == 4
-    assert [t.user_attrs.get("plan") for t in trials] == ["baseline", "basic", None, None]
-    assert trials[1].user_attrs["overrides"] == {"weighting": "dwa"}
+    assert [TrialRecord.of(t).plan for t in trials] == ["baseline", "basic", None, None]
+    assert TrialRecord.of(trials[1]).overrides == {"weighting": "dwa"}
     opening.enqueue(study, 6, named)
-    assert [t.user_attrs.get("plan") for t in study.get_trials()[4:]] == [None, None]
+    assert [TrialRecord.of(t).plan for t in study.get_trials()[4:]] == [None, None]
 
 
 def test_plans_that_did_not_fit_come_with_more_trials(study):
-    named = {name: ({"x": 0.5}, {}) for name in ("baseline", "basic", "full")}
+    named = [({"x": 0.5}, TrialRecord(plan=name)) for name in ("baseline", "basic", "full")]
     opening.enqueue(study, 1, named)
     opening.enqueue(study, 3, named)
-    assert [t.user_attrs["plan"] for t in study.get_trials()] == ["baseline", "basic", "full"]
+    assert [TrialRecord.of(t).plan for t in study.get_trials()] == ["baseline", "basic", "full"]
 
 
 def test_sqlite_is_in_wal_mode(study, tmp_path):

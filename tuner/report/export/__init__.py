@@ -12,11 +12,10 @@ from tuner.report.export.hydra import as_hydra
 from tuner.report.export.latex import as_latex
 from tuner.report.export.python import as_python
 from tuner.spec import yaml
-from tuner.storage.record import config_of
+from tuner.storage.record import WEIGHTED_F1, TrialRecord, config_of
 from tuner.study.study import Study
 from tuner.study.summary import best_trial
 
-TEST = "test/weighted_f1"
 FORMATS = ("yaml", "json", "args", "hydra", "python", "latex", "html")
 
 
@@ -56,12 +55,13 @@ def provenance(study: Study, judged: Mapping[str, Any] | None = None) -> dict[st
     best = best_trial(study)
     assert best is not None
     attrs = study.optuna.user_attrs
-    scores = best.user_attrs["result"]["test"]
+    scores = TrialRecord.of(best).result.test
     found = {
         "study": study.name,
         "trial": best.number,
         study.spec.objective: best.value,
-        **({TEST: scores[TEST]} if TEST in scores else scores),  # a script's scores have names of their own
+        # A script's scores have names of their own.
+        **({WEIGHTED_F1: scores[WEIGHTED_F1]} if WEIGHTED_F1 in scores else scores),
         "seed": study.spec.seed,
         **({"data": attrs["data"]["name"]} if attrs["data"] else {"command": study.spec.command}),
         "data_fingerprint": attrs["data_fingerprint"],

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trainer.objective import Objective
+from tuner.storage.record import TrialRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +91,7 @@ class View:
     @property
     def baseline(self) -> FrozenTrial | None:
         """The baseline's trial, where it completed."""
-        return next((t for t in self.done if t.user_attrs.get("plan") == "baseline"), None)
+        return next((t for t in self.done if TrialRecord.of(t).is_baseline), None)
 
     def value(self, trial: FrozenTrial) -> float:
         """The value of a completed trial, the best value so far of a pruned one; nan where it reported none."""
@@ -122,7 +123,7 @@ class View:
 
     def styles(self) -> dict[int, Style]:
         """Trials that stand out, by number: the baseline, the plans and, drawn last, the best one."""
-        found = {t.number: self.plan_style(t.user_attrs["plan"]) for t in self.standing_out()}
+        found = {t.number: self.plan_style(TrialRecord.of(t).plan or "") for t in self.standing_out()}
         if self.best is not None:
             also = found.pop(self.best.number, None)
             name = f"best: trial {self.best.number}" + (f", the {also.label}" if also else "")
@@ -131,7 +132,7 @@ class View:
 
     def standing_out(self) -> list[FrozenTrial]:
         """The baseline and the plans, whether they completed or diverged."""
-        return sorted((t for t in self.done + self.pruned if t.user_attrs.get("plan")), key=lambda t: t.number)
+        return sorted((t for t in self.done + self.pruned if TrialRecord.of(t).plan), key=lambda t: t.number)
 
     def limits(self) -> tuple[float, float]:
         """Axis limits for the objective, in which the completed trials that are no outliers fill the axis.

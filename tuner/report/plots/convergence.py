@@ -19,6 +19,7 @@ from tuner.report.plots._view import (
     tidy,
     whole_numbers,
 )
+from tuner.storage.record import TrialRecord
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,10 +86,11 @@ def title(view: View) -> str:
 
 def curve(view: View, trial: FrozenTrial, metric: str) -> list[float]:
     """A curve by epoch, nan where it was not measured, without a tail that was not; empty where there is none."""
-    stored = trial.user_attrs.get("result", {}).get("curves", {}).get(metric)
-    if stored is None and metric == view.objective.metric and trial.intermediate_values:
-        stored = [trial.intermediate_values.get(e) for e in range(1, max(trial.intermediate_values) + 1)]
-    values = [math.nan if v is None else float(v) for v in stored or []]
+    result = TrialRecord.of(trial).result
+    values = result.curve(metric)
+    if metric not in result.curves and metric == view.objective.metric and trial.intermediate_values:
+        reported = trial.intermediate_values
+        values = [float(reported.get(epoch, math.nan)) for epoch in range(1, max(reported) + 1)]
     while values and not math.isfinite(values[-1]):
         values.pop()
     return values

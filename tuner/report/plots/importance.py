@@ -9,6 +9,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from tuner.report.plots._view import DONE, INK, View, figure, headline, key, tidy
+from tuner.storage.record import TrialRecord
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,7 +66,7 @@ def draw(view: View) -> Figure | None:
 def counted(view: View) -> list[FrozenTrial]:
     """Completed and pruned trials with a value; not those plans that also differ in a knob that is not searched."""
     trials = [t for t in view.done + view.pruned if math.isfinite(view.value(t)) and t.params]
-    return [t for t in trials if not t.user_attrs.get("overrides")]
+    return [t for t in trials if not TrialRecord.of(t).overrides]
 
 
 def importances(view: View, trials: list[FrozenTrial]) -> tuple[dict[str, float], dict[str, float]]:

@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from tuner.report.plots._view import BEST, DONE, GREY, View, figure, headline, tidy, whole_numbers
-from tuner.storage.record import diverged
+from tuner.storage.record import diverged, epochs_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,8 +64,7 @@ def counts(view: View) -> dict[str, list[int]]:
         if high <= last:
             found[str(high)] = [0, 0, 0]
     for trial in view.pruned:
-        result = trial.user_attrs.get("result", {})
-        epoch = result.get("epochs") or trial.last_step or 1
+        epoch = epochs_run(trial) or 1
         kind = 1 if diverged(trial) else 0
         inside = [label for label in found if int(label.split("–")[0]) <= epoch]
         found[inside[-1]][kind] += 1

@@ -16,7 +16,7 @@ from tuner.report.plots._view import View
 from tuner.report.study import drawings
 from tuner.spec import yaml
 from tuner.spec.edit import spec_dict
-from tuner.storage.record import diverged, epochs_run, label, reason, title
+from tuner.storage.record import TrialRecord, diverged, epochs_run, reason, titles
 from tuner.study.study import Study
 from tuner.study.summary import summarise
 
@@ -42,15 +42,14 @@ def report(study: Study, summary: Mapping[str, Any] | None = None) -> Document:
     """The report as data, of what the study has so far: `.html()` and `.markdown()` write it."""
     view = View.of(study)
     found = dict(summary or summarise(study))
-    started = [t for t in view.done + view.pruned if "config" in t.user_attrs]
-    titles = {t.number: title(t.number, t.user_attrs["config"], label(t.user_attrs)) for t in started}
+    names = titles(view.done + view.pruned)
 
     def tip(trial: FrozenTrial) -> str:
         state = "completed" if trial.state.name == "COMPLETE" else f"stopped after {epochs_run(trial)} epochs"
-        return f"{titles.get(trial.number, f'#{trial.number}')}: {view.value(trial):.4f}, {state}"
+        return f"{names.get(trial.number, f'#{trial.number}')}: {view.value(trial):.4f}, {state}"
 
     drawn = thinned(view)
-    blocks = [*_lead(study, found, titles), *_comparison(found)]
+    blocks = [*_lead(study, found, names), *_comparison(found)]
     if view.comparable:
         if drawn is not view:
             blocks.append(Text(f"Drawings show {len(drawn.done) + len(drawn.pruned)} trials, drawn by chance.", "note"))
@@ -61,7 +60,7 @@ def report(study: Study, summary: Mapping[str, Any] | None = None) -> Document:
             *_slices(drawn, tip),
             *_parallel(drawn, tip),
         ]
-    blocks += [*_curves(drawn), *_pruned(view), *_details(study, view, found, titles)]
+    blocks += [*_curves(drawn), *_pruned(view), *_details(study, view, found, names)]
     return Document(f"{study.name}: which loss weights?", "en", blocks)
 
 
@@ -70,9 +69,9 @@ def thinned(view: View) -> View:
     chance = random.Random(0)
 
     def some(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        told = [t for t in trials if t is view.best or t.user_attrs.get("plan")]
-        rest = [t for t in trials if t is not view.best and not t.user_attrs.get("plan")]
-        return sorted([*told, *chance.sample(rest, min(len(rest), MOST_DRAWN))], key=lambda t: t.number)
+        kept = [t for t in trials if t is view.best or TrialRecord.of(t).plan]
+        rest = [t for t in trials if t is not view.best and not TrialRecord.of(t).plan]
+        return sorted([*kept, *chance.sample(rest, min(len(rest), MOST_DRAWN))], key=lambda t: t.number)
 
     if max(len(view.done), len(view.pruned)) <= MOST_DRAWN:
         return view
@@ -215,7 +214,7 @@ def _table(view: View, summary: dict[str, Any], titles: Mapping[int, str]) -> Ta
             t.state.name.lower(),
             note.number(view.value(t)),
             str(epochs_run(t)),
-            note.number(t.user_attrs.get("result", {}).get("test", {}).get(test)),
+            note.number(TrialRecord.of(t).result.test.get(test)),
             reason(t),
         ]
         for t in trials[:MOST_ROWS]

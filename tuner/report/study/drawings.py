@@ -15,6 +15,7 @@ from tuner.report.panel import Axis, Panel
 from tuner.report.plots import convergence, importance, parallel, pruned_at, response, slices
 from tuner.report.plots._view import View, number
 from tuner.report.plots.history import running_best
+from tuner.storage.record import TrialRecord
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -123,7 +124,7 @@ def curves(view: View) -> list[str]:
 def standing_out(view: View) -> list[tuple[int, str, str, float]]:
     """(trial, color, dash, width) of the plans, the baseline and, last, the best one."""
     best = view.best.number if view.best else None
-    plans = [t for t in view.standing_out() if t.user_attrs["plan"] != "baseline"]
+    plans = [t for t in view.standing_out() if not TrialRecord.of(t).is_baseline]
     found = [(t.number, COLORS[i % 4], DASHES[i % 4], 1.6) for i, t in enumerate(plans) if t.number != best]
     found += [(view.baseline.number, "--c0", "7 3", 2.0)] if view.baseline and view.baseline.number != best else []
     return found + ([(best, "--best", "", 2.6)] if best is not None else [])
