@@ -96,12 +96,23 @@ def test_the_extras_of_the_image_have_pins_too():
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    (line,) = [rest for name, rest in instructions() if name == "RUN" and "'.[" in rest]
-    extras = re.search(r"'\.\[(.*)\]'", line)[1].split(",")
-    assert set(extras) == {"postgres", "proxy", "auth"}
-    for one in (Requirement(text) for extra in extras for text in project["optional-dependencies"][extra]):
+    (line,) = [rest for name, rest in instructions() if name == "RUN" and "-r requirements.txt" in rest]
+    installed = {
+        Requirement(word).name for word in shlex.split(line.partition("-r requirements.txt")[2].split(" -c ")[0])
+    }
+    extras = [project["optional-dependencies"][extra] for extra in ("postgres", "proxy", "auth")]
+    needed = [Requirement(text) for extra in extras for text in extra]
+    assert installed == {one.name for one in needed}
+    for one in needed:
         assert pins()[canonicalize_name(one.name)] in one.specifier, one
     assert "setuptools" in pins(), "no build isolation, so that it is pinned as well"
+
+
+def test_code_is_a_layer_of_its_own_above_what_it_needs():
+    copied = [rest for name, rest in instructions() if name == "COPY" and rest.startswith("--from")]
+    assert copied == ["--from=build /opt/tuner /opt/tuner", "--from=build /opt/code /opt/tuner"]
+    (line,) = [rest for name, rest in instructions() if name == "RUN" and "--prefix /opt/code" in rest]
+    assert "--no-deps" in line.partition("--prefix")[0]
 
 
 @pytest.fixture(scope="module")
