@@ -23,25 +23,26 @@ class Misa(nn.Module):
 
     def __init__(self, views: dict[str, int], n_classes: int, hidden: int = 32, dropout: float = 0.3) -> None:
         super().__init__()
-        self.widths = dict(views)
-        self.project = nn.ModuleDict({name: nn.Linear(width, hidden) for name, width in views.items()})
+        # Lists, in the order of the views: a ModuleDict refuses some names that views have, such as wav2vec2.0.
+        self.project = nn.ModuleList([nn.Linear(width, hidden) for width in views.values()])
         self.shared = nn.Sequential(nn.Linear(hidden, hidden), nn.Tanh())
-        self.private = nn.ModuleDict({name: nn.Sequential(nn.Linear(hidden, hidden), nn.Tanh()) for name in views})
-        self.decode = nn.ModuleDict({name: nn.Linear(hidden, width) for name, width in views.items()})
+        self.private = nn.ModuleList([nn.Sequential(nn.Linear(hidden, hidden), nn.Tanh()) for _ in views])
+        self.decode = nn.ModuleList([nn.Linear(hidden, width) for width in views.values()])
         self.classify = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(2 * hidden * len(views), hidden), nn.ReLU(), nn.Linear(hidden, n_classes)
         )
 
     def forward(self, batch):
-        seen = {name: torch.relu(self.project[name](x)) for name, x in batch.views.items()}
-        shared = {name: self.shared(u) for name, u in seen.items()}
-        private = {name: self.private[name](u) for name, u in seen.items()}
-        logits = self.classify(torch.cat([*shared.values(), *private.values()], dim=1))
-        reconstruction = torch.cat([self.decode[name](shared[name] + private[name]) for name in self.widths], dim=1)
-        pairs = list(combinations(shared.values(), 2))
+        seen = [torch.relu(layer(x)) for layer, x in zip(self.project, batch.views.values(), strict=True)]
+        shared = [self.shared(u) for u in seen]
+        private = [layer(u) for layer, u in zip(self.private, seen, strict=True)]
+        logits = self.classify(torch.cat([*shared, *private], dim=1))
+        both = zip(self.decode, shared, private, strict=True)
+        reconstruction = torch.cat([layer(s + p) for layer, s, p in both], dim=1)
+        pairs = list(combinations(shared, 2))
         terms = {
             "similarity": torch.stack([F.mse_loss(a, b) for a, b in pairs]).mean() if pairs else logits.sum() * 0,
-            "difference": torch.stack([overlap(shared[name], private[name]) for name in self.widths]).mean(),
+            "difference": torch.stack([overlap(s, p) for s, p in zip(shared, private, strict=True)]).mean(),
             "reconstruction": F.mse_loss(reconstruction, batch.x),
         }
         return logits, terms, reconstruction

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from trainer.config import ModelConfig
 from trainer.data import Dataset
+from trainer.data.standardise import statistics
 from trainer.errors import InputError
 from trainer.own_config import OwnModel
 
@@ -40,7 +41,7 @@ class TensorData:
     mean: Tensor
     """(D,) float32"""
     scale: Tensor
-    """(D,) float32"""
+    """(D,) float32; infinite where a feature is set to 0"""
     sequences: tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]
     """by split: row indices of each dialogue, in order; single rows where there is no context"""
     widths: tuple[int, ...]
@@ -92,13 +93,10 @@ def resolve_context(model: ModelConfig | OwnModel, data: Dataset) -> str:
 
 
 def to_tensors(data: Dataset, model: ModelConfig | OwnModel, device: str | torch.device = "cpu") -> TensorData:
-    """Standardise with training statistics and move to the device. A constant feature becomes 0."""
+    """Standardise with training statistics and move to the device. A constant feature is 0 in all rows."""
     x = data.matrix()
     train = data.rows(TRAIN)
-    mean = x[train].mean(axis=0, dtype=np.float64).astype(np.float32)
-    scale = x[train].std(axis=0, dtype=np.float64).astype(np.float32)
-    # A column that is constant up to rounding carries nothing; dividing by its "deviation" would blow rounding up.
-    scale[scale <= 1e-6 * np.abs(mean)] = 1.0
+    mean, scale = statistics(x, train)
     context = resolve_context(model, data)
     return TensorData(
         x=torch.from_numpy((x - mean) / scale).to(device),
@@ -137,7 +135,7 @@ def epoch_batches(data: TensorData, batch_size: int, seed: int, epoch: int) -> l
     """
     sequences = data.sequences[TRAIN]
     order = np.random.default_rng([seed, epoch]).permutation(len(sequences))
-    return _pack([sequences[i] for i in order], batch_size, data.device)
+    return _pack([sequences[i] for i in order], batch_size, data.device, least=min(2, batch_size))
 
 
 def evaluation_batches(data: TensorData, split: int, batch_size: int = 4096) -> list[Batch]:
@@ -160,8 +158,11 @@ def training_sample(data: TensorData, batch_size: int = 4096) -> list[Batch]:
     return _pack([sequences[i] for i in np.sort(order[before < wanted])], batch_size, data.device)
 
 
-def _pack(sequences: list[np.ndarray], batch_size: int, device: torch.device) -> list[Batch]:
-    """Near-equal batches: a last batch of a few rows would be a step as large as the others, but noisier."""
+def _pack(sequences: list[np.ndarray], batch_size: int, device: torch.device, least: int = 1) -> list[Batch]:
+    """Near-equal batches: a last batch of a few rows would be a step as large as the others, but noisier.
+
+    least: rows of a batch; batch normalisation cannot train on a single one.
+    """
     lengths = np.array([len(sequence) for sequence in sequences])
     total = int(lengths.sum())
     count = min(-(-total // batch_size), len(sequences))
@@ -171,7 +172,26 @@ def _pack(sequences: list[np.ndarray], batch_size: int, device: torch.device) ->
     # No batch is empty, even beside a long dialogue: every epoch has the same number of steps, whatever the order.
     starts = which + np.clip(np.maximum.accumulate(starts - which), 0, len(sequences) - count)
     batches = []
-    for start, stop in itertools.pairwise([*starts, len(sequences)]):
+    for start, stop in itertools.pairwise(_moved([*starts.tolist(), len(sequences)], lengths, least)):
         rows = torch.from_numpy(np.concatenate(sequences[start:stop]))
         batches.append(Batch(rows.to(device), torch.from_numpy(lengths[start:stop])))
     return batches
+
+
+def _moved(edges: list[int], lengths: np.ndarray, least: int) -> list[int]:
+    """Where batches begin and end, moved until none has fewer rows than `least`.
+
+    A batch that is too small takes a sequence from a neighbour that keeps enough; else the two become one.
+    """
+    i = 0
+    while i < len(edges) - 1 and len(edges) > 2:
+        if lengths[edges[i] : edges[i + 1]].sum() >= least:
+            i += 1
+        elif i > 0 and lengths[edges[i - 1] : edges[i] - 1].sum() >= least:
+            edges[i] -= 1
+        elif i + 2 < len(edges) and lengths[edges[i + 1] + 1 : edges[i + 2]].sum() >= least:
+            edges[i + 1] += 1
+        else:
+            edges.pop(i if i > 0 else 1)
+            i = max(i - 1, 0)
+    return edges

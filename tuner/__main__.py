@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from tuner.cli import app
     from tuner.errors import InputError, RunError
     from tuner.system.interrupt import Interrupted
+    from tuner.system.output import tolerant
 
+    tolerant()
     try:
         app(args=arguments, prog_name="tuner")
     except InputError as error:
@@ -52,9 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _leave(message: str, code: int) -> None:
+    from trainer.text import printable
     from tuner.system.masking import masked
+    from tuner.system.output import shortened
 
-    print(masked(message), file=sys.stderr)
+    text = printable(masked(message), keep="\n\t")
+    print(text if code == 1 and "Traceback" in text else shortened(text), file=sys.stderr)
     sys.exit(code)
 
 

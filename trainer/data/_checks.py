@@ -1,5 +1,6 @@
 """What a source may hand over. Each function returns an array in its final type or raises InputError."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +9,10 @@ from numpy.typing import NDArray
 
 from trainer.data.dataset import SPLIT_NAMES, TEST, TRAIN, UNLABELLED, VALIDATION
 from trainer.errors import InputError
+from trainer.text import printable
 
+LONGEST = 200
+"""Characters of a name: names of classes become names of metrics."""
 AnyArray = NDArray[Any]
 
 
@@ -21,6 +25,15 @@ def views(given: Mapping[str, AnyArray]) -> dict[str, NDArray[np.float32]]:
     for name, array in checked.items():
         same_length(f"view {name!r}", len(array), f"view {first!r}", rows)
     return checked
+
+
+def name(what: str, given: str) -> str:
+    """A name of a view or a class as it is shown: what cannot be seen is spelt. Raises InputError for a long one."""
+    if len(given) > LONGEST:
+        raise InputError(
+            f"{what}: expected a name of at most {LONGEST} characters, found {len(given)}: {given[:40]!r}..."
+        )
+    return printable(given)
 
 
 def _view(name: str, array: AnyArray) -> NDArray[np.float32]:
@@ -102,12 +115,13 @@ def label_names(given: Sequence[str] | None, classes: NDArray[np.int64]) -> tupl
     """Names of the observed `classes` (ascending codes); the code itself where no names are given."""
     if given is None:
         return tuple(str(code) for code in classes)
+    given = [name("label_names", str(one)) for one in given]
     if len(given) <= classes[-1]:
         raise InputError(
             f"label_names: expected at least {classes[-1] + 1} names, as y goes up to {classes[-1]}; "
             f"found {len(given)}: {_some(given)}"
         )
-    twice = sorted({name for name in given if list(given).count(name) > 1})
+    twice = sorted(one for one, count in Counter(given).items() if count > 1)
     if twice:
         raise InputError(f"label_names: expected different names, found more than once: {_some(twice)}")
     return tuple(given[code] for code in classes)

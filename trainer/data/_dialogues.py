@@ -84,6 +84,7 @@ def rows(dialogues: Sequence[Dialogue]) -> Raw:
         if y.ndim != 1:
             raise InputError(f"{where}: expected one label an utterance, found labels of shape {y.shape}")
         if not len(y):
+            _check_empty(where, dialogue.views)
             continue
         labels.append(y)
         sizes.append(len(y))
@@ -103,6 +104,14 @@ def rows(dialogues: Sequence[Dialogue]) -> Raw:
         dialogue=np.repeat(np.arange(len(sizes)), sizes),
         speaker=np.unique(np.concatenate(speakers), return_inverse=True)[1],
     )
+
+
+def _check_empty(where: str, views: Mapping[str, Any]) -> None:
+    """A dialogue without labels is left out only where it has no rows either. Raises InputError."""
+    sizes = {name: len(view) for name, view in views.items() if hasattr(view, "__len__") and len(view)}
+    if sizes:
+        found = ", ".join(f"{name} of {size} rows" for name, size in sizes.items())
+        raise InputError(f"{where}: found no labels beside {found}; give each row a label (-1 for none), or drop it")
 
 
 def _array(what: str, given: Any) -> NDArray[Any]:

@@ -58,7 +58,7 @@ def build(raw: Raw, *, seed: int, labels: float = 1.0) -> Dataset:
 
 
 def _build(raw: Raw, seed: int, share: float) -> Dataset:
-    views = _checks.views(raw.views)
+    views = _checks.views({_checks.name("view", name): view for name, view in raw.views.items()})
     codes = _checks.y(raw.y)
     given = None if raw.split is None else _checks.split(raw.split)
     dialogue = None if raw.dialogue is None else _checks.integers("dialogue", raw.dialogue)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 from trainer import registry
@@ -48,7 +49,7 @@ def _source_of(file: Path) -> str:
     if not start:
         raise InputError("expected a data file, found an empty file")
     if start.startswith(b"PK"):
-        return "npz"
+        return _archive(file)
     for magic, what in OTHER.items():
         if start.startswith(magic):
             raise InputError(f"found {what}")
@@ -58,6 +59,21 @@ def _source_of(file: Path) -> str:
         columns = start.split(b"\n")[0].decode("utf-8", "replace").strip()
         raise InputError(f"a text file that begins with {columns[:200]!r}; of these only MELD's CSVs are known")
     return _pickle(file)
+
+
+def _archive(file: Path) -> str:
+    """Of zip archives those of numpy.savez are read; those of torch.save look the same from outside."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
+        return "npz"  # which says what is wrong with it
+    if any(name.rpartition("/")[2] == "data.pkl" for name in names):
+        raise InputError(
+            "found a file of torch.save; write its arrays with numpy.savez: view_<name> (n, d) each, y (n,) and "
+            "split (n,), or the same dictionary with pickle.dump and arrays in place of tensors"
+        )
+    return "npz"
 
 
 def _pickle(file: Path) -> str:

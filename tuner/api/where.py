@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rich.console import Console
-
+from tuner.system.output import Terminal
 from tuner.system.place import Place
 
 
-def console() -> Console:
+def console() -> Terminal:
     """Where progress goes: plain lines in a notebook, where rich would make a table of each."""
-    return Console(highlight=False, force_jupyter=False)
+    return Terminal(force_jupyter=False)
 
 
 def place_of(state: str | Path | None, storage: str | None, tracking_uri: str | None) -> Place:

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tuner.cli.options import AsJson, Device, Quiet, State, Storage, Tracking
 from tuner.cli.show import out
@@ -48,7 +48,7 @@ def show(found: dict[str, Any], console: Console) -> None:
     say = partial(console.print, soft_wrap=not console.is_terminal)
     splits, dialogues = found["splits"], found["dialogues"]
     parts = " / ".join(str(splits[name]) for name in PARTS)
-    say(f"[bold]{escape(found['name'])}[/bold]: source {found['source']}, {found['rows']} rows")
+    say(Text.assemble((found["name"], "bold"), f": source {found['source']}, {found['rows']} rows"))
     say(
         f"split {parts} train / validation / test, {_cut(found['split_given'])}"
         + (f"; {found['unlabelled']} rows without a label" if found["unlabelled"] else ""),
@@ -59,21 +59,21 @@ def show(found: dict[str, Any], console: Console) -> None:
             f"{dialogues['median']:g})" + (f", {found['speakers']} speakers" if found["speakers"] else ""),
         )
     if found["terms"]:
-        say(f"[dim]{escape(found['terms'])}[/dim]")
+        say(found["terms"], style="dim")
     views = Table("view", "columns", "probe: validation", "test", "chance", box=None, pad_edge=False)
     for name, width in found["views"].items():
         p = found["linear_probe"][name]
-        views.add_row(escape(name), str(width), *(f"{p[k]:.3f}" if p else "" for k in ("validation", "test", "chance")))
+        views.add_row(name, str(width), *(f"{p[k]:.3f}" if p else "" for k in ("validation", "test", "chance")))
     say()
     say(views)
     classes = Table("class", *PARTS, "share", box=None, pad_edge=False)
     for c in found["classes"]:
-        classes.add_row(escape(c["name"]), *(str(c[part]) for part in PARTS), f"{c['share']:.1%}")
+        classes.add_row(c["name"], *(str(c[part]) for part in PARTS), f"{c['share']:.1%}")
     say()
     say(classes)
     say()
     for problem in found["problems"]:
-        say(f"[yellow]•[/yellow] {escape(problem['text'])}")
+        say(Text.assemble(("•", "yellow"), f" {problem['text']}"))
     if not found["problems"]:
         say("no problem found")
 

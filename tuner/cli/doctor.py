@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from tuner.cli.options import AsJson, Device, Quiet, State, Storage, Tracking, open_place
 from tuner.cli.show import out
@@ -31,10 +31,10 @@ def doctor(
         print(json.dumps(as_data(found)))
     elif not quiet:
         for f in found:
-            mark = f"[{STYLES[f.level]}]{f.level:<8}[/]"
-            out.print(f"{mark} [bold]{f.about:<10}[/] {escape(f.text)}", soft_wrap=not out.is_terminal)
+            line = Text.assemble((f"{f.level:<8}", STYLES[f.level]), " ", (f"{f.about:<10}", "bold"), f" {f.text}")
+            out.print(line, soft_wrap=not out.is_terminal)
             if f.mend:
-                out.print(f"{'':<20}mend: {escape(f.mend)}", soft_wrap=True)
+                out.print(f"{'':<20}mend: {f.mend}", soft_wrap=True)
         out.print("all is well" if not broken else f"{len(broken)} broken", style="red" if broken else "")
     if broken:
         raise typer.Exit(1)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from tuner.cli.options import Device, Quiet, State, Storage, Tracking, program
 from tuner.cli.show import out
@@ -48,12 +47,12 @@ def init(
         out.print(text, soft_wrap=not out.is_terminal)
 
     written = " and ".join(found[what] for what in ("model", "file") if what in found)
-    say(f"wrote {escape(written)}; {'assumed' if model else 'guessed'}:")
+    say(f"wrote {written}; {'assumed' if model else 'guessed'}:")
     for what, text in found["guessed"].items():
-        say(f"  {what}: {escape(text)}")
+        say(f"  {what}: {text}")
     for text in found["problems"]:
-        say(f"[yellow]•[/yellow] {escape(text)}")
-    say(f"\nNext:\n  {program()} start {escape(found['file'])}")
+        say(f"• {text}")
+    say(f"\nNext:\n  {program()} start {found['file']}")
 
 
 def _study(data: str, output: Path | None, minutes: float, device: str | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import typer
 
 from trainer.registry import names
 from tuner.cli.options import Device, Quiet, State, Storage, Tracking, open_place
+from tuner.system import output
 from tuner.system.place import STATE
 
 LAUNCHERS = names("tuner.launch")
@@ -41,6 +42,6 @@ def launch(
     """
     from tuner.launch import _base
 
-    say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
+    say = (lambda text: None) if quiet else output.say
     place = open_place(state, storage, tracking_uri)
     _base.launch(where, place, name, count=workers, device=device, given=settings or (), say=say)

@@ -8,6 +8,7 @@ import typer
 
 from tuner.cli.options import Device, Quiet, State, Storage, Tracking, open_place
 from tuner.errors import InputError
+from tuner.system import output
 from tuner.system.place import STATE
 
 
@@ -34,5 +35,5 @@ def proxy(
             "whoever reaches the port can read and change every study. Where only your own machines can, say so with "
             "--trusted-network; elsewhere use an SSH tunnel to 127.0.0.1"
         )
-    say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
+    say = (lambda text: None) if quiet else output.say
     serve(open_place(state, storage, tracking_uri).storage, host, port, say)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tuner.cli.options import program
+from tuner.system.output import Terminal
 
 if TYPE_CHECKING:
     from tuner.spec.model import Spec
     from tuner.study.study import Study
 
-out = Console(highlight=False)
+out = Terminal()
 MOST_NUMBERS = 40
 """Trials named for a reason; `status --json` has all of them."""
 
@@ -41,19 +41,20 @@ def show_result(study: Study, summary: dict[str, Any], options: str) -> None:
     for command, what in commands:
         # A command is never broken: it is there to be copied.
         out.print(f"  {command:<{width if beside else 0}}", end="  " if beside else "\n      ", soft_wrap=True)
-        out.print(f"[dim]{what}[/dim]", soft_wrap=not out.is_terminal)
+        out.print(what, style="dim", soft_wrap=not out.is_terminal)
 
 
 def show_queued(summary: dict[str, Any], options: str) -> None:
     """The end of `start --detach`; options as in `show_result`."""
-    out.print(f"[bold]{summary['name']}[/bold]: {summary['trials']['waiting']} trials wait for workers", soft_wrap=True)
+    waiting = f": {summary['trials']['waiting']} trials wait for workers"
+    out.print(Text.assemble((summary["name"], "bold"), waiting), soft_wrap=True)
     commands = {
         f"{program()} worker{options}": "works on it; start one a GPU or core, wherever the storage is reached",
         f"{program()} status {summary['name']}{options}": "how far it is",
     }
     width = max(map(len, commands))
     for command, what in commands.items():
-        out.print(f"  {command:<{width}}  [dim]{what}[/dim]", soft_wrap=True)
+        out.print(Text.assemble(f"  {command:<{width}}  ", (what, "dim")), soft_wrap=True)
 
 
 def show_comparison(summary: dict[str, Any], spec: Spec) -> None:
@@ -73,13 +74,13 @@ def show_comparison(summary: dict[str, Any], spec: Spec) -> None:
         )
         out.print(f"\nbest: {knobs}", soft_wrap=not out.is_terminal)
     for text in note.remarks(summary, spec):
-        out.print(f"\n[yellow]•[/yellow] {text}", soft_wrap=not out.is_terminal)
+        out.print(Text.assemble("\n", ("•", "yellow"), f" {text}"), soft_wrap=not out.is_terminal)
 
 
 def show_status(summary: dict[str, Any], spec: Spec) -> None:
     """How far a study is."""
     trials = ", ".join(f"{count} {kind}" for kind, count in summary["trials"].items() if count)
-    out.print(f"[bold]{summary['name']}[/bold]: {summary['state']}; {trials}")
+    out.print(Text.assemble((summary["name"], "bold"), f": {summary['state']}; {trials}"))
     out.print(
         f"{summary['metric']} ({summary['direction']}); {summary['epochs_run']} epochs of {summary['epochs_full']}"
     )
@@ -93,5 +94,5 @@ def show_status(summary: dict[str, Any], spec: Spec) -> None:
         # By epoch: the numbers in a reason end with it.
         for why, numbers in sorted(alike.items(), key=lambda item: [int(n) for n in re.findall(r"\d+", item[0])]):
             more = f" and {len(numbers) - MOST_NUMBERS} more" if len(numbers) > MOST_NUMBERS else ""
-            who = f"[dim]{' '.join(numbers[:MOST_NUMBERS])}{more}[/dim]"
-            out.print(f"  {len(numbers)} {escape(why)}: {who}", soft_wrap=not out.is_terminal)
+            who = f"{' '.join(numbers[:MOST_NUMBERS])}{more}"
+            out.print(Text.assemble(f"  {len(numbers)} {why}: ", (who, "dim")), soft_wrap=not out.is_terminal)

@@ -54,7 +54,7 @@ def start(
     """Run a study to its end with live progress; run again, it resumes."""
     if out.is_terminal and not quiet:
         # Right after the installation, Python compiles the libraries: most of a minute in which nothing else is said.
-        out.print("[dim]preparing (the first start takes longest)[/dim]")
+        out.print("preparing (the first start takes longest)", style="dim")
     from tuner.launch import local
     from tuner.spec import file as study_file
     from tuner.system import device as devices

@@ -10,6 +10,7 @@ import typer
 from tuner.cli.options import Device, Quiet, State, Storage, Tracking, open_place
 from tuner.errors import InputError
 from tuner.study.find import existing, latest
+from tuner.system import output
 from tuner.system.place import STATE
 
 
@@ -36,7 +37,7 @@ def ui(
     from tuner.system.address import is_local
 
     place = open_place(state, storage, tracking_uri)
-    say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
+    say = (lambda text: None) if quiet else output.say
     names = [host_name.strip() for host_name in (allowed_hosts or "").split(",") if host_name.strip()]
     if is_local(host):
         name = name or latest(existing(place))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tuner.cli.options import Device, Population, Project, Quiet, State, Storage, Tracking, open_place
+from tuner.system import output
 from tuner.system.place import STATE
 
 
@@ -33,7 +34,7 @@ def worker(
 
     resolved = devices.resolve(device)
     place = open_place(state, storage, tracking_uri, project)
-    say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
+    say = (lambda text: None) if quiet else output.say
     if name is None:
         service.serve(place, device=resolved, say=say, population=parse(population))
     else:

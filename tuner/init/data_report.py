@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from trainer.data import Dataset, build, read, source_of
 from trainer.data.dataset import SPLIT_NAMES, TRAIN, UNLABELLED
+from trainer.data.standardise import odd
 from tuner.init.probe import Probe, probe
 
 Problem = dict[str, Any]
@@ -56,6 +57,7 @@ def problems(data: Dataset) -> list[str]:
 def _problems(data: Dataset, probes: Mapping[str, Probe | None]) -> list[Problem]:
     return [
         *_columns(data),
+        *(_problem("odd_columns", one.text, view=one.view, columns=one.idle + one.far) for one in odd(data)),
         *_repeated_rows(data),
         *_empty_rows(data),
         *_split_dialogues(data),

@@ -19,8 +19,9 @@ class MyModel(nn.Module):
     def __init__(self, views, n_classes, hidden=32, dropout=0.3):
         """views: width of each view by its name; n_classes: of the logits; the rest: `arguments` in the study file."""
         super().__init__()
-        self.encode = nn.ModuleDict({name: nn.Linear(width, hidden) for name, width in views.items()})
-        self.decode = nn.ModuleDict({name: nn.Linear(hidden, width) for name, width in views.items()})
+        # Lists, in the order of the views: a ModuleDict refuses some names that views have, such as wav2vec2.0.
+        self.encode = nn.ModuleList([nn.Linear(width, hidden) for width in views.values()])
+        self.decode = nn.ModuleList([nn.Linear(hidden, width) for width in views.values()])
         self.classify = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden * len(views), n_classes))
 
     def forward(self, batch):
@@ -34,12 +35,12 @@ class MyModel(nn.Module):
         Returns the logits (n, n_classes), the terms by name, each a scalar tensor (a mean over the rows), and if there
         is one the reconstruction of batch.x, which is then measured too.
         """
-        codes = {name: torch.relu(layer(batch.views[name])) for name, layer in self.encode.items()}
-        logits = self.classify(torch.cat(list(codes.values()), dim=1))
-        reconstruction = torch.cat([layer(codes[name]) for name, layer in self.decode.items()], dim=1)
+        codes = [torch.relu(layer(view)) for layer, view in zip(self.encode, batch.views.values())]
+        logits = self.classify(torch.cat(codes, dim=1))
+        reconstruction = torch.cat([layer(code) for layer, code in zip(self.decode, codes)], dim=1)
         terms = {
             "reconstruction": F.mse_loss(reconstruction, batch.x),
-            "sparsity": torch.stack([code.mean() for code in codes.values()]).mean(),
+            "sparsity": torch.stack([code.mean() for code in codes]).mean(),
         }
         return logits, terms, reconstruction
 '''

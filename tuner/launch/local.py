@@ -145,8 +145,8 @@ def _worker(command: list[str], env: dict[str, str], log: Path) -> None:
     out = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(out, 1)
     os.dup2(out, 2)
-    sys.stdout = os.fdopen(1, "w", buffering=1)
-    sys.stderr = os.fdopen(2, "w", buffering=1)
+    sys.stdout = os.fdopen(1, "w", buffering=1, errors="backslashreplace")
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace")
     # A process boundary like that of SLURM and Kubernetes: the package is run, not imported.
     sys.argv = ["tuner", *command]
     runpy.run_module("tuner", run_name="__main__", alter_sys=True)

@@ -13,6 +13,8 @@ FALL = 0.98
 """A training loss that never gets below this share of its first value has not fallen."""
 WOBBLE = 0.15
 """Fluctuation of the log of the validation loss above which it counts as unsteady: 15% up and down."""
+REFERENCE_LEAD = 0.05
+"""So far above the best trial, in F1, a logistic regression shows that something else than the loss is wrong."""
 LEAK_VALIDATION, LEAK_GAP = 0.98, 0.15
 """Validation F1 that is too good for the first epochs, and the distance to test that makes it suspicious."""
 
@@ -56,17 +58,55 @@ class Evidence:
     maximise: bool = True
     baseline_values: Sequence[float] = field(default=())
     """the baseline's objective under several seeds, its own trial included"""
+    reference: float = math.nan
+    """what a logistic regression reaches in the objective; NaN where it does not have that"""
+    remarks: Sequence[str] = field(default=())
+    """what is odd about columns of the data"""
 
 
 def diagnose(evidence: Evidence) -> list[Finding]:
     """Everything that the rules find."""
-    rules = (loss_does_not_fall, loss_fluctuates, validation_does_not_improve, leak, no_knob_matters)
+    rules = (
+        odd_columns,
+        reference_leads,
+        loss_does_not_fall,
+        loss_fluctuates,
+        validation_does_not_improve,
+        leak,
+        no_knob_matters,
+    )
     return [found for rule in rules if (found := rule(evidence))]
 
 
 def as_data(findings: Sequence[Finding]) -> list[dict[str, str]]:
     """Findings as plain data."""
     return [asdict(finding) for finding in findings]
+
+
+def odd_columns(evidence: Evidence) -> Finding | None:
+    """Columns that hardly vary in train and do elsewhere, or lie far away there."""
+    if not evidence.remarks:
+        return None
+    return Finding(
+        "odd_columns",
+        "; ".join(evidence.remarks),
+        "how these columns were made: a sensor that was off, another unit, a rare category; leave them out, or clip "
+        "them, if they are not meant",
+    )
+
+
+def reference_leads(evidence: Evidence) -> Finding | None:
+    """A logistic regression is far better than every trial."""
+    lead = (evidence.reference - evidence.best.value) * (1 if evidence.maximise else -1)
+    if not lead > REFERENCE_LEAD:
+        return None
+    return Finding(
+        "reference_leads",
+        f"a logistic regression on the same features reaches {evidence.reference:.4f}, the best trial "
+        f"{evidence.best.value:.4f}: the model does not use what the features hold",
+        "extreme values in the features (tuner data FILE), the learning rate, the epochs, the size of the model, "
+        "before any weight of the loss",
+    )
 
 
 def loss_does_not_fall(evidence: Evidence) -> Finding | None:

@@ -81,13 +81,16 @@ def diagnose(study: Study, done: Sequence[FrozenTrial]) -> list[diagnosis.Findin
     runs = {t.number: _run(t) for t in done}
     tried = opening.trials(study.optuna, [TrialState.COMPLETE, TrialState.PRUNED])
     baseline = [t.value for t in done if TrialRecord.of(t).is_baseline and t.value is not None]
-    replicates = study.optuna.user_attrs.get("replicates", {}).get("values", [])
+    attrs = study.optuna.user_attrs
+    replicates = attrs.get("replicates", {}).get("values", [])
     evidence = diagnosis.Evidence(
         runs=list(runs.values()),
         best=runs[best.number],
         trials=len(tried),
         maximise=study.optuna.direction.name == "MAXIMIZE",
         baseline_values=[*baseline, *replicates],
+        reference=(attrs.get("reference") or {}).get(study.spec.objective, math.nan),
+        remarks=(attrs.get("data") or {}).get("remarks", []),
     )
     return diagnosis.diagnose(evidence)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from tuner.errors import InputError, RunError
 from tuner.launch import local, tryout
@@ -101,7 +102,7 @@ def run(
     if finished(opened):
         return summary
     if not quiet:
-        console.print("[dim]comparing with the baseline, drawing, writing the report[/dim]", highlight=False)
+        console.print("comparing with the baseline, drawing, writing the report", style="dim")
     return finish(opened)
 
 
@@ -204,28 +205,34 @@ def _introduce(study: Study, device: str, console: Console) -> None:
     attrs = study.optuna.user_attrs
     for name in own_code.changed(attrs.get("code", {}), study.spec):
         console.print(
-            f"[yellow]{name} has changed since the study was made: its earlier trials ran another version[/yellow]",
-            highlight=False,
+            f"{name} has changed since the study was made: its earlier trials ran another version",
+            style="yellow",
         )
     data = attrs["data"]
     if data is None:
         console.print(
-            f"[bold]{study.name}[/bold]: {study.n_trials} trials of up to {study.spec.training.epochs} epochs, "
-            f"{device}, state in {study.place.state}",
-            highlight=False,
+            Text.assemble(
+                (study.name, "bold"),
+                f": {study.n_trials} trials of up to {study.spec.training.epochs} epochs, "
+                f"{device}, state in {study.place.state}",
+            ),
             soft_wrap=not console.is_terminal,
         )
         return
     views = ", ".join(f"{name} {width}" for name, width in data["views"].items())
     console.print(
-        f"[bold]{study.name}[/bold]: {study.n_trials} trials of up to {study.spec.training.epochs} epochs on "
-        f"{data['name']} ({data['rows']} rows; {views}; {len(data['classes'])} classes), {device}, "
-        f"state in {study.place.state}",
-        highlight=False,
+        Text.assemble(
+            (study.name, "bold"),
+            f": {study.n_trials} trials of up to {study.spec.training.epochs} epochs on "
+            f"{data['name']} ({data['rows']} rows; {views}; {len(data['classes'])} classes), {device}, "
+            f"state in {study.place.state}",
+        ),
         soft_wrap=not console.is_terminal,
     )
+    for remark in data.get("remarks", []):
+        console.print(remark, style="yellow", soft_wrap=not console.is_terminal)
     if data["terms"]:
-        console.print(f"[dim]{data['terms']}[/dim]", highlight=False, soft_wrap=not console.is_terminal)
+        console.print(data["terms"], style="dim", soft_wrap=not console.is_terminal)
 
 
 def _warm_start(study: Study, console: Console) -> None:
@@ -267,4 +274,4 @@ def _train(study: Study, processes: list[local.Process], console: Console, quiet
     if failed and _unfinished(study):
         raise RunError(f"{failed[0].last_words()} (worker log: {failed[0].log})")
     for p in failed:
-        console.print(f"[yellow]a worker stopped early: {p.last_words()} (log: {p.log})[/yellow]", highlight=False)
+        console.print(f"a worker stopped early: {p.last_words()} (log: {p.log})", style="yellow")

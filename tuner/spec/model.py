@@ -88,6 +88,7 @@ class Spec(Section):
         elif self.script != ScriptSection() or self.direction is not None:
             what = "direction" if self.direction else "script"
             raise InputError(f"{what}: this field goes with a command, and there is none")
+        rules.check_names(self)
         there = self.vocabulary.knobs
         if not self.knobs:
             raise InputError(f"knobs: expected at least one knob to search; there are: {', '.join(there)}")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from trainer.config import ModelConfig, TrainingConfig
+from trainer.text import printable
 from tuner.errors import InputError, unknown
 from tuner.spec.command import GIVEN, Command, Placeholder
+
+KNOB = re.compile(r"[\w.-]+")
+"""What MLflow takes for the name of a parameter, without spaces."""
 
 if TYPE_CHECKING:
     from tuner.spec.model import Spec
@@ -15,6 +20,26 @@ if TYPE_CHECKING:
 def takes_a_seed(spec: Spec) -> bool:
     """Whether runs of a study can differ by their seed."""
     return spec.command is None or "seed" in Command(spec.command).names()
+
+
+LONGEST = 100
+"""Characters of a name: knobs, choices and plans become names of runs, parameters and files."""
+
+
+def check_names(spec: Spec) -> None:
+    """Raise InputError for a knob, a choice or a plan whose name cannot be shown, or is too long to be one."""
+    names = [("knobs", name) for name in {**spec.knobs, **spec.fixed}]
+    names += [("plans", name) for name in spec.plans or {}]
+    names += [(f"knobs.{knob}", str(choice)) for knob, rng in spec.knobs.items() for choice in rng.choices or ()]
+    for where, name in names:
+        if not name or len(name) > LONGEST or printable(name) != name:
+            raise InputError(
+                f"{where}: a name has 1 to {LONGEST} characters and none that cannot be seen; "
+                f"found {printable(name[:LONGEST])!r}"
+            )
+    for name in spec.knobs:
+        if not KNOB.fullmatch(name):
+            raise InputError(f"knobs: expected a name of letters, digits and _ - . for a knob; found {name!r}")
 
 
 def check_script(spec: Spec) -> None:

@@ -18,8 +18,8 @@ class DataSection(Section):
     """What is trained on."""
 
     source: str = "htad"
-    """A file name in trainer/data/sources/: htad (embedded), npz, iemocap, meld, cogmen, meld_csv. Where there is a
-    path, the source can be left out: it is recognised from what the file holds."""
+    """A file name in trainer/data/sources/: htad (embedded), npz, iemocap, meld, cogmen, mmsa, meld_csv. Where there
+    is a path, the source can be left out: it is recognised from what the file holds."""
     path: str | None = None
     """The data file, or folder of CSVs, for a source that reads one; relative to the study file."""
     labels: float = Field(default=1.0, gt=0, le=1)

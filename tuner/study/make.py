@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from trainer.data.standardise import odd
 from tuner.errors import RunError
 from tuner.spec.edit import spec_dict
 from tuner.spec.model import Spec
@@ -106,4 +107,5 @@ def describe(data: Dataset) -> dict[str, Any]:
         "classes": list(data.label_names),
         "dialogues": None if data.dialogue is None else len(set(data.dialogue.tolist())),
         "terms": data.terms,
+        "remarks": [one.text for one in odd(data)],
     }

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from trainer.text import printable
 from tuner.system.interrupt import rest
 from tuner.system.masking import masked
 
@@ -83,7 +84,7 @@ def _wait(seconds: float) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def find(error: BaseException) -> Trouble | None:

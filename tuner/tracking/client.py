@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 import os
@@ -33,6 +34,8 @@ RUN_STATUS = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED", "INT
 FLUSH_SECONDS = 10.0
 _LARGEST_BATCH = 1000
 _LONGEST_TAG = 8000
+LONGEST_NAME = 240
+"""Characters of a metric's name; MLflow takes 250."""
 
 
 def preload() -> None:
@@ -349,7 +352,10 @@ def metric_name(name: str) -> str:
     safe = "".join(
         c if c.isalnum() or c in "_- " or (c == "." and label.strip(".")) else f"_{ord(c):x}_" for c in label
     )
-    return f"{prefix}/{safe or '_'}"
+    found = f"{prefix}/{safe or '_'}"
+    if len(found) <= LONGEST_NAME:
+        return found
+    return f"{found[: LONGEST_NAME - 9]}_{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}"
 
 
 def finite(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -10,8 +10,10 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.text import Text
 
+from trainer.text import printable
 from tuner.report.progress import bar
 from tuner.report.terminal import Region
+from tuner.system.output import LAYOUT, Terminal
 from tuner.validation.pace import Pace, share
 from tuner.validation.running import Look, Say, count
 
@@ -19,7 +21,7 @@ from tuner.validation.running import Look, Say, count
 @contextmanager
 def following(quiet: bool = False, console: Console | None = None) -> Iterator[tuple[Say, Look]]:
     """(say, look) for `validate`, on standard error: standard output is for the verdict."""
-    console = console or Console(stderr=True, highlight=False)
+    console = console or Terminal(stderr=True)
     if quiet:
         yield lambda text: None, lambda blocks, seeds: None
     elif not console.is_terminal:
@@ -30,7 +32,7 @@ def following(quiet: bool = False, console: Console | None = None) -> Iterator[t
 
 
 def _plain(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text, keep=LAYOUT), file=sys.stderr, flush=True)
 
 
 def _live(region: Region) -> Look:

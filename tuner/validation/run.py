@@ -185,7 +185,7 @@ def show(result: dict[str, Any], console: Console) -> None:
     console.print()
     for c in result["comparisons"]:
         style = {"better": "green", "worse": "red"}.get(c["verdict"], "")
-        console.print(f"[{style or 'default'}]{sentence(result, c['candidate'])}[/]", soft_wrap=not console.is_terminal)
+        console.print(sentence(result, c["candidate"]), style=style or None, soft_wrap=not console.is_terminal)
     if result["claims"]:
         head = ("claim", "claimed %", "naive %", "measured %", "95% CI", "verdict")
         table = Table(

@@ -34,14 +34,15 @@ def read(path: str) -> Raw:
         with file.open("rb") as stream:
             arrays = _arrays(stream)
         names = arrays.pop("label_names", None)
+        y, names = _labels(arrays["y"], names)
         views = {key.removeprefix(PREFIX): arrays.pop(key) for key in list(arrays) if key.startswith(PREFIX)}
         return Raw(
             file.stem,
             views,
-            _labels(arrays["y"]),
+            y,
             split=arrays.get("split"),
-            dialogue=arrays.get("dialogue"),
-            speaker=arrays.get("speaker"),
+            dialogue=_codes(arrays.get("dialogue")),
+            speaker=_codes(arrays.get("speaker")),
             label_names=None if names is None else _strings(names),
             **_rest(arrays),
         )
@@ -140,13 +141,26 @@ def _member(archive: Any, key: str) -> NDArray[Any]:
     return array
 
 
-def _labels(y: NDArray[Any]) -> NDArray[Any]:
-    if y.dtype.kind in "US":
-        raise InputError(
-            f"y: expected integers, found strings (dtype {y.dtype}); give the names in label_names "
-            "and in y the position of each row's name"
-        )
-    return y
+def _labels(y: NDArray[Any], names: NDArray[Any] | None) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Codes and names; labels that are words are their own names, an empty one is a row without a label."""
+    if y.dtype.kind not in "US" or y.ndim != 1:
+        return y, names
+    words = np.array(_strings(y))
+    if names is None:
+        names = np.unique(words[words != ""])
+    known = {name: code for code, name in enumerate(_strings(names))}
+    strange = sorted(set(words.tolist()) - known.keys() - {""})
+    if strange:
+        raise InputError(f"y: expected labels of label_names, found {', '.join(map(repr, strange[:6]))}")
+    return np.array([known.get(word, -1) for word in words.tolist()], np.int64), names
+
+
+def _codes(column: NDArray[Any] | None) -> NDArray[Any] | None:
+    """Words as numbers, in the order in which they first come."""
+    if column is None or column.dtype.kind not in "US" or column.ndim != 1:
+        return column
+    first: dict[Any, int] = {}
+    return np.array([first.setdefault(word, len(first)) for word in column.tolist()], np.int64)
 
 
 def _strings(names: NDArray[Any]) -> list[str]:
