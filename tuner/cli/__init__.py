@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from tuner._version import __version__
-from tuner.cli import data, doctor, examples, export, init, launch, proxy, start, status, ui, validate, worker
+from tuner.cli import adopt, data, doctor, examples, export, init, launch, proxy, start, status, ui, validate, worker
 
 app = typer.Typer(
     name="tuner",
@@ -54,6 +54,7 @@ VERBS: tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...] = (
     ),
     ("ui", ui.ui, ("tuner ui", "tuner ui quickstart --port 5001 --open")),
     ("init", init.init, ("tuner init --data my_features.pkl", "tuner init --model")),
+    ("adopt", adopt.adopt, ("tuner adopt train.py --dataset iemocap", "tuner adopt train.py --no-run")),
     ("data", data.data, ("tuner data my_features.pkl",)),
     ("worker", worker.worker, ("tuner worker quickstart --state /shared/mlruns",)),
     (
@@ -67,5 +68,12 @@ VERBS: tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...] = (
 )
 """Each verb's name, what it runs and examples, in the order of the help."""
 
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""Of a verb that hands what it does not know on to a script."""
+
 for _name, _verb, _examples in VERBS:
-    app.command(_name, epilog="  \n".join(f"Example: `{example}`" for example in _examples))(_verb)
+    app.command(
+        _name,
+        epilog="  \n".join(f"Example: `{example}`" for example in _examples),
+        context_settings=PASSED_ON if _name == "adopt" else None,
+    )(_verb)

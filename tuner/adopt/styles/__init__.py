@@ -1,0 +1,1 @@
+"""Readers of options, one file a parser; each has `read(program) -> list[Option]`."""

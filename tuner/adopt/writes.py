@@ -1,0 +1,102 @@
+"""Where a script writes: fixed paths that trials would share, and checkpoints that it goes on from."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+
+from tuner.adopt.flow import Flow
+from tuner.adopt.model import Finding, Option
+from tuner.adopt.scopes import Scope, callee, dotted
+from tuner.adopt.styles._common import literal
+
+FOLDER = re.compile(
+    r"^(save|output|out|log|logging|checkpoint|ckpt|results?|model_save|exp|experiment|run|work|default_root)"
+    r"(_?(dir|path|folder|root|directory|root_dir))$|^(output|out|outdir|logdir|savedir|save_to|hydra\.run\.dir)$",
+    re.I,
+)
+WRITERS = {
+    "save": 1,
+    "save_model": 0,
+    "savez": 0,
+    "savetxt": 0,
+    "to_csv": 0,
+    "to_json": 0,
+    "savefig": 0,
+    "makedirs": 0,
+    "mkdir": 0,
+    "SummaryWriter": 0,
+    "save_pretrained": 0,
+    "open": 0,
+    "dump": 1,
+    "FileHandler": 0,
+}
+
+
+def option(options: Sequence[Option]) -> Option | None:
+    """The one that names the folder of results."""
+    words = [o for o in options if o.kind == "word" and not o.choices]
+    return next((o for o in words if FOLDER.match(o.key.rpartition(".")[2]) or FOLDER.match(o.key)), None)
+
+
+def findings(flow: Flow) -> Iterator[Finding]:
+    """Paths in the code that are the same for every run."""
+    written: dict[str, str] = {}
+    for path, call, scope in _fixed(flow):
+        if path.startswith(("/dev/", "/tmp/")):
+            continue
+        written.setdefault(path, scope.module.where(call))
+    resumed = sorted(path for path in _loaded(flow) if path in written)
+    for path in resumed:
+        yield Finding(
+            "resumes", f"it loads {path!r}, which it writes itself: a trial goes on from another's", (), written[path]
+        )
+    if written:
+        shown = ", ".join(f"{p!r} ({w})" for p, w in list(written.items())[:4])
+        yield Finding("writes", f"it writes to the same place in every run: {shown}", (), next(iter(written.values())))
+
+
+def _fixed(flow: Flow) -> Iterator[tuple[str, ast.Call, Scope]]:
+    for name, place in WRITERS.items():
+        for call, scope in flow.index.calls.get(name, []):
+            if name == "open" and not _writes(call):
+                continue
+            if name == "dump" and dotted(call.func).partition(".")[0] not in ("joblib",):
+                continue
+            values = [k.value for k in call.keywords if k.arg in ("path", "f", "fname", "log_dir", "path_or_buf")]
+            values += [call.args[place]] if len(call.args) > place else []
+            for value in values:
+                path = _constant(flow, value, scope)
+                if path:
+                    yield path, call, scope
+
+
+def _writes(call: ast.Call) -> bool:
+    mode = call.args[1] if len(call.args) > 1 else next((k.value for k in call.keywords if k.arg == "mode"), None)
+    text = literal(mode)
+    return isinstance(text, str) and bool(set(text) & set("wax"))
+
+
+def _constant(flow: Flow, value: ast.expr, scope: Scope) -> str:
+    """The path, where it is a constant; empty otherwise."""
+    text = literal(value)
+    if isinstance(text, str):
+        return text
+    if isinstance(value, ast.Name):
+        made = scope.names.get(value.id) or (scope.parent.names.get(value.id) if scope.parent else None) or []
+        texts = [literal(d.value) for d in made]
+        if len(texts) == 1 and isinstance(texts[0], str):
+            return texts[0]
+    if isinstance(value, ast.Call) and callee(value) in ("join", "Path") and value.args:
+        parts = [_constant(flow, a, scope) for a in value.args]
+        return "/".join(parts) if all(parts) else ""
+    return ""
+
+
+def _loaded(flow: Flow) -> set[str]:
+    found = set()
+    for call, scope in flow.index.calls.get("load", []):
+        if call.args:
+            found.add(_constant(flow, call.args[0], scope))
+    return found - {""}
