@@ -229,6 +229,7 @@ def local(trials: int, epochs: int, population: str) -> float:
     from rich.console import Console
 
     from tuner.run import start
+    from tuner.run.options import StartOptions
     from tuner.spec import file as study_file
     from tuner.spec import yaml
     from tuner.spec.edit import spec_dict
@@ -247,15 +248,8 @@ def local(trials: int, epochs: int, population: str) -> float:
         for repeat in range(2):
             for workers in (1, 2) if repeat % 2 == 0 else (2, 1):
                 place = Place.at(Path(folder) / f"{workers}-{repeat}")
-                start.run(
-                    place,
-                    str(file),
-                    workers=workers,
-                    device="cpu",
-                    population=population,
-                    console=Console(),
-                    quiet=True,
-                )
+                asked = StartOptions(study=str(file), workers=workers, device="cpu", population=population, quiet=True)
+                start.run(place, asked, console=Console())
                 there = opening.trials(open_study(place, "scale").optuna)
                 first = min(t.datetime_start for t in there if t.datetime_start)
                 last = max(t.datetime_complete for t in there if t.datetime_complete)

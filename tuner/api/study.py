@@ -68,12 +68,12 @@ class Study:
         >>> len(study.trials)
         6
         """
+        from tuner.run.options import StartOptions
         from tuner.run.start import run
 
         place = place_of(state, storage, tracking_uri)
-        summary = run(
-            place,
-            None if study is None else str(study),
+        asked = StartOptions(
+            study=None if study is None else str(study),
             name=name,
             trials=trials,
             epochs=epochs,
@@ -84,9 +84,9 @@ class Study:
             warm_start=warm_start,
             device=device,
             detach=detach,
-            console=console(),
             quiet=quiet,
         )
+        summary = run(place, asked, console=console())
         return cls._of(place, summary["name"])
 
     @classmethod

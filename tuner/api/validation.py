@@ -122,30 +122,29 @@ def validate(
     >>> found.verdict() in ("better", "worse", "equivalent", "inconclusive")
     True
     """
+    from tuner.validation.options import ValidateOptions
     from tuner.validation.run import validate as run
 
     place = study._study.place if isinstance(study, Study) and state is None else place_of(state, storage, tracking_uri)
     name = study.name if isinstance(study, Study) else None if study is None else str(study)
+    asked = ValidateOptions(
+        study=name,
+        baseline=_arm(baseline),
+        candidate=_arm(candidate),
+        seeds=seeds,
+        epochs=epochs,
+        workers=workers,
+        data=None if data is None else str(data),
+        claims=None if claims is None else str(claims),
+        margin=margin,
+        until_decided=until_decided,
+        dose_response=dose_response,
+        lang=lang,
+        device=device,
+        detach=detach,
+    )
     with _following(quiet) as (say, look):
-        result = run(
-            place,
-            name,
-            baseline=_arm(baseline),
-            candidate=_arm(candidate),
-            seeds=seeds,
-            epochs=epochs,
-            workers=workers,
-            data=None if data is None else str(data),
-            claims=None if claims is None else str(claims),
-            margin=margin,
-            until_decided=until_decided,
-            dose_response=dose_response,
-            lang=lang,
-            device=device,
-            detach=detach,
-            say=say,
-            look=look,
-        )
+        result = run(place, asked, say=say, look=look)
     return Validation(result)
 
 

@@ -63,12 +63,12 @@ def start(
     if not (place.made or detach) and study_file.find(study or "quickstart").is_file():
         # A study takes seconds to make, most of them for libraries and for MLflow's database.
         local.warm(devices.resolve(device))
+    from tuner.run.options import StartOptions
     from tuner.run.start import run
     from tuner.study.study import open_study
 
-    summary = run(
-        place,
-        study,
+    asked = StartOptions(
+        study=study,
         name=name,
         trials=trials,
         epochs=epochs,
@@ -80,9 +80,9 @@ def start(
         device=device,
         population=population,
         detach=detach,
-        console=out,
         quiet=quiet,
     )
+    summary = run(place, asked, console=out)
     if detach and not quiet:
         show_queued(summary, options(place))
     elif not quiet:

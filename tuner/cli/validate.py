@@ -62,33 +62,32 @@ def validate(
     quiet: Quiet = False,
 ) -> None:
     """The verdict on a recommendation, over fresh paired seeds, with its report."""
+    from tuner.validation.options import ValidateOptions
     from tuner.validation.progress import following
     from tuner.validation.run import show
     from tuner.validation.run import validate as run
 
     place = open_place(state, storage, tracking_uri, project)
+    asked = ValidateOptions(
+        study=study,
+        baseline=baseline,
+        candidate=candidate,
+        seeds=seeds,
+        epochs=epochs,
+        workers=workers,
+        data=data,
+        claims=claims,
+        margin=margin,
+        until_decided=until_decided,
+        dose_response=dose_response,
+        device=device,
+        population=population,
+        lang=lang,
+        detach=detach,
+    )
     # Progress goes to standard error, so that standard output is one JSON object or the verdict.
     with following(quiet) as (say, look):
-        result = run(
-            place,
-            study,
-            baseline=baseline,
-            candidate=candidate,
-            seeds=seeds,
-            epochs=epochs,
-            workers=workers,
-            data=data,
-            claims=claims,
-            margin=margin,
-            until_decided=until_decided,
-            dose_response=dose_response,
-            device=device,
-            population=population,
-            lang=lang,
-            detach=detach,
-            say=say,
-            look=look,
-        )
+        result = run(place, asked, say=say, look=look)
     if as_json:
         print(json.dumps(result))
     elif result.get("state") == "waiting":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tuner.launch import local, tryout
 from tuner.launch.trouble import Waiting
 from tuner.report import progress
 from tuner.report.finish import finish, finished
+from tuner.run.options import StartOptions
 from tuner.spec import file as study_file
 from tuner.spec.edit import differences, with_overrides
 from tuner.spec.model import Spec
@@ -22,67 +23,35 @@ from tuner.study import own_code
 from tuner.study.follow import follow
 from tuner.study.make import create_study, fill_queue
 from tuner.study.plan_files import ADDED, add_plans, plan_files, plan_name
-from tuner.study.population import SHARE, ask, parse
+from tuner.study.population import SHARE, ask
 from tuner.study.study import DETACHED, Study, exists, open_study
 from tuner.study.summary import summarise
 from tuner.study.warm_start import from_study
 from tuner.system import device as devices
-from tuner.system import names, provenance
+from tuner.system import provenance
 from tuner.system.place import Place
 from tuner.system.waiting import find
 
 
-def run(
-    place: Place,
-    study: str | None = None,
-    *,
-    name: str | None = None,
-    trials: int | None = None,
-    epochs: int | None = None,
-    workers: int | None = None,
-    seed: int | None = None,
-    data: str | None = None,
-    plans: Sequence[str] = (),
-    warm_start: str | None = None,
-    device: str | None = None,
-    population: str | None = None,
-    detach: bool = False,
-    console: Console,
-    quiet: bool = False,
-) -> dict[str, Any]:
+def run(place: Place, options: StartOptions, *, console: Console) -> dict[str, Any]:
     """Run a study to its end and return its summary. A study of that name that exists goes on where it stopped.
-
-    plans: config files, each a plan by the file's name; warm_start: an earlier study whose best configs are tried after
-    the plans; population: trials at once in a worker, or `auto`; detach: only queue the study, for workers that wait
-    for work (tuner/run/service.py).
 
     Raises InputError for what the user got wrong, RunError where workers failed, KeyboardInterrupt on Ctrl-C.
     """
-    if workers is not None and workers < 1:
-        raise InputError(f"--workers must be at least 1; found {workers}")
-    parse(population)
-    label = names.check(name or study_file.find(study or "quickstart").stem)
-    given: dict[str, Any] = {"trials": trials, "epochs": epochs, "seed": seed, "data": data}
-    given |= {"plans": plans, "warm_start": warm_start}
-    if detach:
-        if workers is not None:
-            raise InputError(
-                "--detach starts no workers: leave --workers out, and run `tuner worker` where they should be"
-            )
-        queued = make_or_resume(place, study, name, **given)
-        queued.optuna.set_user_attr(DETACHED, True)
-        ask(queued.optuna, population, queued.n_trials // (SHARE * devices.default_workers("cpu")))
-        return summarise(queued)
-    device = devices.resolve(device)
+    options.check()
+    if options.detach:
+        return _queue(place, options)
+    quiet = options.quiet
+    device = devices.resolve(options.device)
     place.prepare()
-    count = workers or devices.default_workers(device)
-    if not exists(place, label):
+    count = options.workers or devices.default_workers(device)
+    if not exists(place, options.label):
         # A study takes seconds to make, most of them for MLflow's database.
         local.warm(device)
-    opened = make_or_resume(place, study, name, look=lambda spec: _own_code(spec, console, quiet), **given)
+    opened = make_or_resume(place, options, look=lambda spec: _own_code(spec, console, quiet))
     processes: list[local.Process] = []
     try:
-        ask(opened.optuna, population, opened.n_trials // (SHARE * count))
+        ask(opened.optuna, options.population, opened.n_trials // (SHARE * count))
         if opened.optuna.user_attrs.get(DETACHED):
             opened.optuna.set_user_attr(DETACHED, False)  # this process sees it to its end
         if not quiet:
@@ -90,7 +59,7 @@ def run(
             _warm_start(opened, console)
         # Also where other workers train what is left: should one of them stop, its trial is taken over.
         if _unfinished(opened):
-            processes = local.start(label, place, count, device)
+            processes = local.start(opened.name, place, count, device)
             _train(opened, processes, console, quiet)
     finally:
         local.kill(processes)
@@ -106,51 +75,38 @@ def run(
     return finish(opened)
 
 
-def make_or_resume(
-    place: Place,
-    study: str | None,
-    name: str | None,
-    *,
-    trials: int | None = None,
-    epochs: int | None = None,
-    seed: int | None = None,
-    data: str | None = None,
-    plans: Sequence[str] = (),
-    warm_start: str | None = None,
-    look: Callable[[Spec], None] = lambda spec: None,
-) -> Study:
-    """The study of that name, made where there is none. Flags that are left out keep what the study has.
+def _queue(place: Place, options: StartOptions) -> dict[str, Any]:
+    """Make the study, or add to it, for workers that wait for work."""
+    queued = make_or_resume(place, options)
+    queued.optuna.set_user_attr(DETACHED, True)
+    ask(queued.optuna, options.population, queued.n_trials // (SHARE * devices.default_workers("cpu")))
+    return summarise(queued)
+
+
+def make_or_resume(place: Place, options: StartOptions, look: Callable[[Spec], None] = lambda spec: None) -> Study:
+    """The study of that name, made where there is none. Options that are left out keep what the study has.
 
     `look` gets the spec before anything is made or trained of it, and may raise.
 
-    Raises InputError where the study file or a flag differs from what the study was made with.
+    Raises InputError where the study file or an option differs from what the study was made with.
     """
-    changes: dict[str, Any] = {"epochs": epochs, "seed": seed, "data": data}
-    if name is not None and study is None and exists(place, name):
-        return _resume(place, name, None, trials, changes, plans, warm_start, look)
-    spec = study_file.load(study or "quickstart")
-    name = name or study_file.find(study or "quickstart").stem
-    if not exists(place, name):
-        spec = with_overrides(spec, trials=trials, **changes)
-        added = plan_files(spec, plans)
-        spec = with_overrides(spec, plans=added)
-        look(spec)
-        made = create_study(place, name, spec, from_study(place, warm_start, spec) if warm_start else ())
-        made.optuna.set_user_attr(ADDED, list(added))
-        return made
-    return _resume(place, name, spec, trials, changes, plans, warm_start, look)
+    if options.name is not None and options.study is None and exists(place, options.name):
+        return _resume(place, None, options, look)
+    spec = study_file.load(options.file)
+    if exists(place, options.label):
+        return _resume(place, spec, options, look)
+    spec = with_overrides(spec, trials=options.trials, **options.changes)
+    added = plan_files(spec, options.plans)
+    spec = with_overrides(spec, plans=added)
+    look(spec)
+    warm = from_study(place, options.warm_start, spec) if options.warm_start else ()
+    made = create_study(place, options.label, spec, warm)
+    made.optuna.set_user_attr(ADDED, list(added))
+    return made
 
 
-def _resume(
-    place: Place,
-    name: str,
-    file: Spec | None,
-    trials: int | None,
-    changes: dict[str, Any],
-    plans: Sequence[str],
-    warm_start: str | None,
-    look: Callable[[Spec], None],
-) -> Study:
+def _resume(place: Place, file: Spec | None, options: StartOptions, look: Callable[[Spec], None]) -> Study:
+    name, trials, plans, warm_start = options.label, options.trials, options.plans, options.warm_start
     opened = open_study(place, name)
     kept = opened.spec
     if file is not None:
@@ -159,13 +115,13 @@ def _resume(
         flagged = {plan: knobs for plan, knobs in (kept.plans or {}).items() if plan in flags}
         same: dict[str, Any] = {"epochs": kept.training.epochs, "seed": kept.seed, "plans": flagged}
         file = with_overrides(file, **same)
-        if changes["data"] is None:
+        if options.data is None:
             opened = follow(opened, file, data=kept.data.path is not None and not Path(kept.data.path).exists())
             kept = opened.spec
         if kept.data.source != file.data.source or kept.data.path != file.data.path:
             file = file.model_copy(update={"data": file.data.model_copy(update=_source(kept))})
-    wanted = with_overrides(file or kept, **changes)
-    if changes["data"] is not None:
+    wanted = with_overrides(file or kept, **options.changes)
+    if options.data is not None:
         opened = follow(opened, wanted)
         kept = opened.spec
     different = differences(kept, wanted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from tuner.study.study import exists, open_study
 from tuner.study.summary import best_trial
 from tuner.system.place import Place
 from tuner.validation import naming, recommendation
+from tuner.validation.options import ValidateOptions
 from tuner.validation.plan import Plan
 from tuner.validation.statistics import seeds_for_claims
 
@@ -31,27 +31,13 @@ FIRST_LOOK = 8
 """Blocks before the first look of `--until-decided`."""
 
 
-def make_plan(
-    place: Place,
-    claims: Path | None,
-    study: str | None,
-    baseline: str | None,
-    candidate: str | None,
-    seeds: int | None,
-    epochs: int | None,
-    data: str | None,
-    until_decided: bool,
-    dose_response: bool,
-    margin: float | None = None,
-) -> Plan:
+def make_plan(place: Place, options: ValidateOptions) -> Plan:
     """Fix everything: arms, claims, margin, seeds. Raises InputError where something does not fit."""
-    if (baseline is None) != (candidate is None) and (baseline, candidate) != (naming.ORIGINAL, None):
-        raise InputError("--baseline and --candidate go together; found only one of them")
-    if margin is not None and not 0 < margin < math.inf:
-        raise InputError(f"--margin must be above 0; found {margin:g}")
+    options.check_arms()
+    study, baseline, candidate = options.study, options.baseline, options.candidate
     spec, best = _spec(place, study)
-    spec = with_overrides(spec, epochs=epochs, data=data)
-    told = _told(claims, spec, best)
+    spec = with_overrides(spec, epochs=options.epochs, data=options.data)
+    told = _told(Path(options.claims) if options.claims else None, spec, best)
     of_study = study is not None
     if baseline is not None and candidate is not None:
         arms, stated = _pair(place, study, (baseline, candidate), told, spec, best)
@@ -59,21 +45,21 @@ def make_plan(
     else:
         if baseline is not None:
             told, of_study = told.on_original(), False
-        arms, stated, designs = _everything(told, spec, of_study, best, dose_response)
+        arms, stated, designs = _everything(told, spec, of_study, best, options.dose_response)
     plan = Plan(
         spec,
         arms,
         told.primary,
-        told.margin if margin is None else margin,
+        told.margin if options.margin is None else options.margin,
         stated,
-        seeds or (MOST_SEEDS if until_decided else DEFAULT_SEEDS),
-        until_decided,
+        options.seeds or (MOST_SEEDS if options.until_decided else DEFAULT_SEEDS),
+        options.until_decided,
         **designs,
         code=own_code.fingerprints(spec),
     )
     if not plan.candidates and not plan.doses:
         raise InputError("nothing to compare: the recommendation has no plan, no arm and no dose-response")
-    needed = max(seeds_for_claims(max(1, len(plan.candidates))), FIRST_LOOK if until_decided else 0)
+    needed = max(seeds_for_claims(max(1, len(plan.candidates))), FIRST_LOOK if options.until_decided else 0)
     if plan.seeds < needed:
         raise InputError(
             f"--seeds {plan.seeds} is too few: {len(plan.candidates)} comparisons need at least {needed} paired seeds "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Any
 
 from rich.console import Console
 
-from tuner.errors import InputError, unknown
 from tuner.launch import tryout
 from tuner.report.finish import finished, publish
 from tuner.spec import file as study_file
 from tuner.study import own_code
-from tuner.study.population import ask, parse
+from tuner.study.population import ask
 from tuner.study.study import Study, exists, load_data, open_study
 from tuner.study.summary import summarise
 from tuner.system import device as devices
@@ -27,9 +25,10 @@ from tuner.tracking.client import NOTE, Tracker
 from tuner.validation import queue
 from tuner.validation.arms import make_plan
 from tuner.validation.blocks import Validation, create_or_resume, records
+from tuner.validation.options import ValidateOptions
 from tuner.validation.plan import Plan
 from tuner.validation.recommendation import NULL
-from tuner.validation.report import LANGUAGES, reason, report, sentence
+from tuner.validation.report import reason, report, sentence
 from tuner.validation.report.numbers import percent, percent_interval
 from tuner.validation.running import Look, count, leave_to_others, run, run_until_decided
 from tuner.validation.verdict import judge
@@ -39,48 +38,21 @@ WIDE = 200
 
 
 def validate(
-    place: Place,
-    study: str | None = None,
-    *,
-    baseline: str | None = None,
-    candidate: str | None = None,
-    seeds: int | None = None,
-    epochs: int | None = None,
-    workers: int | None = None,
-    data: str | None = None,
-    claims: str | None = None,
-    margin: float | None = None,
-    until_decided: bool = False,
-    dose_response: bool = True,
-    device: str | None = None,
-    population: str | None = None,
-    lang: str = "en",
-    detach: bool = False,
-    say: Callable[[str], None] = print,
-    look: Look | None = None,
+    place: Place, options: ValidateOptions, *, say: Callable[[str], None] = print, look: Look | None = None
 ) -> dict[str, Any]:
     """Compare arms over fresh seeds; returns what `validate --json` prints, and under `report` the report's path.
 
-    study: a search in the storage (its best config becomes an arm), or a study file (its data and model are used).
-    baseline and candidate: a plan's or arm's name, `trial:N` of the study, or a config file; both or neither. The same
-    call again resumes, or shows the result again.
-    margin: differences below it do not matter in practice, in the primary metric's unit; by default the
-    recommendation's, 0.01. population: arms at once, or `auto`. lang: of the report, en
-    or zh. detach: start no workers but queue blocks for those that
-    wait for work; until they are done, only how far it is comes back, with `state` waiting. say gets lines of progress,
-    look the blocks.
+    The same call again resumes, or shows the result again. Where it is only queued for workers that wait for work,
+    only how far it is comes back until they are done, with `state` waiting. say gets lines of progress, look the
+    blocks.
 
     Raises InputError for wrong input, RunError where workers failed.
     """
-    if lang not in LANGUAGES:
-        raise InputError(unknown("language", lang, LANGUAGES))
-    if detach and workers is not None:
-        raise InputError("--detach starts no workers: leave --workers out, and run `tuner worker` where they should be")
-    parse(population)
-    device = "cpu" if detach else devices.resolve(device)
+    options.check()
+    device = "cpu" if options.detach else devices.resolve(options.device)
     place.prepare()
-    told = Path(claims) if claims else None
-    plan = make_plan(place, told, study, baseline, candidate, seeds, epochs, data, until_decided, dose_response, margin)
+    study = options.study
+    plan = make_plan(place, options)
     # What is wrong with the data, or with code of one's own, is said before anything is made.
     fingerprint = "" if plan.spec.command else load_data(plan.spec).fingerprint
     if said := own_code.notice(plan.spec):
@@ -93,22 +65,19 @@ def validate(
     if not queue.by_block(validation.optuna):
         for line in knobs_of(plan):
             say(line)
-    ask(validation.optuna, population, plan.trainings)
-    if detach:
+    ask(validation.optuna, options.population, plan.trainings)
+    workers = options.workers or devices.default_workers(device)
+    if options.detach:
         done, queued = leave_to_others(validation)
         if done < queued:
             return {"name": validation.name, "state": "waiting", "seeds": plan.seeds, "queued": queued, "done": done}
     elif plan.until_decided:
-        run_until_decided(validation, workers or devices.default_workers(device), device, say, look or count(say))
+        run_until_decided(validation, workers, device, say, look or count(say))
     else:
-        run(validation, plan.seeds, workers or devices.default_workers(device), device, say, look or count(say))
+        run(validation, plan.seeds, workers, device, say, look or count(say))
     runs = records(validation)
     result = judge(validation.plan, runs)
-    given: dict[str, Any] = {"baseline": baseline, "candidate": candidate, "seeds": seeds, "epochs": epochs}
-    given |= {"data": data, "claims": claims, "margin": margin}
-    flags = {"until-decided": until_decided, "no-dose-response": not dose_response}
-    command = _command(study, given, flags)
-    page = _report(validation, runs, result, lang, command)
+    page = _report(validation, runs, result, options.lang, options.command)
     if study and exists(place, study):
         _tell_study(open_study(place, study), validation, result)
     return result | {"name": validation.name, "report": str(page)}
@@ -136,14 +105,6 @@ def _register(place: Place, name: str, plan: Plan, fingerprint: str) -> dict[str
         file.write_text(json.dumps(plan.as_data(), indent=2))
         tracker.artifact(runs["run_id"], file)
     return runs
-
-
-def _command(study: str | None, options: dict[str, Any], flags: dict[str, bool]) -> str:
-    """What makes the same validation again."""
-    words = ["tuner", "validate", *([study] if study else [])]
-    for name, value in options.items():
-        words += [] if value is None else [f"--{name}", str(value)]
-    return shlex.join([*words, *(f"--{name}" for name, on in flags.items() if on)])
 
 
 def _report(

@@ -3,6 +3,7 @@
 import pytest
 from rich.console import Console
 
+from tuner.run.options import StartOptions
 from tuner.run.start import run
 from tuner.study.study import open_study
 from tuner.system.place import Place
@@ -29,13 +30,8 @@ def queued(tiny):
     def queue(place, name="tiny", trials=3, epochs=2):
         run(
             place,
-            str(tiny),
-            name=name,
-            trials=trials,
-            epochs=epochs,
-            detach=True,
+            StartOptions(study=str(tiny), name=name, trials=trials, epochs=epochs, detach=True, quiet=True),
             console=Console(quiet=True),
-            quiet=True,
         )
         return open_study(place, name)
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from tuner.errors import InputError
 from tuner.launch import local
 from tuner.run import service
+from tuner.run.options import StartOptions
 from tuner.run.start import run
 from tuner.storage import opening
 from tuner.study.study import DETACHED, open_study
@@ -17,6 +18,7 @@ from tuner.system import interrupt
 from tuner.system.interrupt import Interrupted
 from tuner.system.place import Place
 from tuner.validation import blocks
+from tuner.validation.options import ValidateOptions
 from tuner.validation.run import validate
 from tuner.worker.loop import FAILURES_IN_A_ROW
 
@@ -135,19 +137,21 @@ def test_failing_trials_do_not_end_the_service(detached, scripted, stop_when):
 def test_validations_are_work_too(tiny, make_place, stop_when, monkeypatch):
     place = make_place()
     monkeypatch.setattr(blocks, "run_block", lambda *args, **kwargs: _record())
-    call = {"baseline": "baseline", "candidate": "basic", "seeds": 6, "epochs": 1, "say": lambda text: None}
+    call = {"baseline": "baseline", "candidate": "basic", "seeds": 6, "epochs": 1}
     call |= {"study": str(tiny), "detach": True}
-    queued = validate(place, **call)
+    queued = validate(place, ValidateOptions(**call), say=lambda text: None)
     assert {k: queued[k] for k in ("state", "seeds", "queued", "done")} == {
         "state": "waiting",
         "seeds": 6,
         "queued": 6,
         "done": 0,
     }
-    assert validate(place, **call) == queued, "asking again queues nothing twice"
+    assert validate(place, ValidateOptions(**call), say=lambda text: None) == queued, (
+        "asking again queues nothing twice"
+    )
     stop_when(lambda: True)
     serve(place)
-    verdict = validate(place, **call)
+    verdict = validate(place, ValidateOptions(**call), say=lambda text: None)
     assert [c["verdict"] for c in verdict["comparisons"]]
 
 
@@ -213,7 +217,7 @@ def test_detached_start_queues_and_returns(cli, tiny, tmp_path):
     study = open_study(Place.at(state), "tiny")
     assert summarise(study)["state"] == "waiting" and study.optuna.user_attrs[DETACHED] is True
     with pytest.raises(InputError, match="--detach starts no workers"):
-        run(study.place, str(tiny), workers=2, detach=True, console=Console())
+        run(study.place, StartOptions(study=str(tiny), workers=2, detach=True), console=Console())
 
 
 def test_a_start_that_waits_takes_a_queued_study_over(detached, scripted, monkeypatch):
@@ -226,7 +230,7 @@ def test_a_start_that_waits_takes_a_queued_study_over(detached, scripted, monkey
         return []
 
     monkeypatch.setattr(local, "start", start)
-    summary = run(study.place, name="tiny", device="cpu", console=Console(), quiet=True)
+    summary = run(study.place, StartOptions(name="tiny", device="cpu", quiet=True), console=Console())
     assert summary["state"] == "complete"
     attrs = open_study(study.place, "tiny").optuna.user_attrs
     assert attrs[DETACHED] is False and attrs["finished_at"] == 2

@@ -13,6 +13,7 @@ from tuner.errors import InputError, RunError
 from tuner.launch import local
 from tuner.launch.trouble import Waiting
 from tuner.run import service, start
+from tuner.run.options import StartOptions
 from tuner.spec import file as study_file
 from tuner.storage import lease, opening
 from tuner.storage.watch import Keeper
@@ -48,7 +49,7 @@ def test_a_worker_of_another_version_is_refused(make_study, scripted):
     with pytest.raises(InputError, match=r"study 'tiny' was made with version 99.1 of the tuner; here is \d"):
         work(study)
     with pytest.raises(InputError, match=r"version 99.1 .* choose another --name"):
-        start.run(study.place, name="tiny", console=Console(), quiet=True, device="cpu")
+        start.run(study.place, StartOptions(name="tiny", quiet=True, device="cpu"), console=Console())
     assert study.optuna.get_trials()[0].state == TrialState.WAITING
 
 

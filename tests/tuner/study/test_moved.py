@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 
 from tuner.errors import InputError
+from tuner.run.options import StartOptions
 from tuner.run.start import make_or_resume
 from tuner.spec import places
 from tuner.storage import opening
@@ -126,11 +127,11 @@ def script_project(folder):
 def test_a_project_goes_on_under_another_name(tmp_path, databases, copied):
     project = script_project(tmp_path / "project")
     shutil.copytree(databases, project / "mlruns")
-    make_or_resume(Place.at(project / "mlruns"), str(project / "s.yaml"), None)
+    make_or_resume(Place.at(project / "mlruns"), StartOptions(study=str(project / "s.yaml")))
     (shutil.copytree if copied else shutil.move)(project, tmp_path / "new")
     place = Place.at(tmp_path / "new" / "mlruns")
     for study, name in ((str(tmp_path / "new" / "s.yaml"), None), (None, "s")):
-        study = make_or_resume(place, study, name, trials=3)
+        study = make_or_resume(place, StartOptions(study=study, name=name, trials=3))
         assert study.spec.script.directory == str(tmp_path / "new")
         assert open_study(place, "s").n_trials == 3
 
@@ -138,39 +139,41 @@ def test_a_project_goes_on_under_another_name(tmp_path, databases, copied):
 def test_a_project_beside_its_state_follows_the_study_file_and_the_flag(tmp_path, make_place):
     project = script_project(tmp_path / "project")
     place = make_place("state")
-    make_or_resume(place, str(project / "s.yaml"), None)
+    make_or_resume(place, StartOptions(study=str(project / "s.yaml")))
     shutil.move(project, tmp_path / "new")
     told = dataclasses.replace(place, project=tmp_path / "new")
     assert open_study(told, "s").spec.script.directory == str(tmp_path / "new")
     assert open_study(place, "s").spec.script.directory == str(project)
-    make_or_resume(place, str(tmp_path / "new" / "s.yaml"), None)
+    make_or_resume(place, StartOptions(study=str(tmp_path / "new" / "s.yaml")))
     assert open_study(place, "s").spec.script.directory == str(tmp_path / "new")  # for workers, who get no file
     # A copy whose script is another one is another study, as long as the original is there.
     shutil.copytree(tmp_path / "new", tmp_path / "changed")
     (tmp_path / "changed" / "s.py").write_text("print(2)")
     with pytest.raises(InputError, match="script.directory"):
-        make_or_resume(place, str(tmp_path / "changed" / "s.yaml"), None)
+        make_or_resume(place, StartOptions(study=str(tmp_path / "changed" / "s.yaml")))
 
 
 def test_data_is_known_by_its_content(tmp_path, tiny, make_place):
     folder = tmp_path / "project"
     shutil.copytree(tiny.parent, folder)
     place = make_place("state")
-    made = make_or_resume(place, str(folder / "tiny.yaml"), None)
+    made = make_or_resume(place, StartOptions(study=str(folder / "tiny.yaml")))
     known = made.optuna.user_attrs["data_fingerprint"]
     shutil.move(folder / "tiny.npz", tmp_path / "elsewhere.npz")
-    found = make_or_resume(place, None, "tiny", data=str(tmp_path / "elsewhere.npz"))
+    found = make_or_resume(place, StartOptions(name="tiny", data=str(tmp_path / "elsewhere.npz")))
     assert found.spec.data.path == str(tmp_path / "elsewhere.npz")
     assert open_study(place, "tiny").data().fingerprint == known
     shutil.move(tmp_path / "elsewhere.npz", folder / "tiny.npz")
-    assert make_or_resume(place, str(folder / "tiny.yaml"), None).spec.data.path == str(folder / "tiny.npz")
+    assert make_or_resume(place, StartOptions(study=str(folder / "tiny.yaml"))).spec.data.path == str(
+        folder / "tiny.npz"
+    )
 
 
 def test_a_state_folder_alone_does_not_take_strange_files(tmp_path, databases):
     """Each folder has a parent: what lies there is the project only where the files of the study are in it."""
     project = script_project(tmp_path / "project")
     shutil.copytree(databases, project / "mlruns")
-    make_or_resume(Place.at(project / "mlruns"), str(project / "s.yaml"), None)
+    make_or_resume(Place.at(project / "mlruns"), StartOptions(study=str(project / "s.yaml")))
     (tmp_path / "other").mkdir()
     shutil.copytree(project / "mlruns", tmp_path / "other" / "mlruns")
     assert open_study(Place.at(tmp_path / "other" / "mlruns"), "s").spec.script.directory == str(project)

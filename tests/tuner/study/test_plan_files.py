@@ -5,6 +5,7 @@ import pytest
 from trainer.config import LossConfig
 from tuner.errors import InputError
 from tuner.report.export import export
+from tuner.run.options import StartOptions
 from tuner.run.start import make_or_resume
 from tuner.spec import file as study_file
 from tuner.storage import opening
@@ -14,6 +15,7 @@ from tuner.study.study import open_study
 from tuner.study.summary import best_trial
 from tuner.system.place import Place
 from tuner.validation.arms import make_plan
+from tuner.validation.options import ValidateOptions
 from tuner.worker import worker
 
 MINE = "encoder_loss_weight: 0.07\ncontrastive_weight: 0.1\nprovenance: {study: other, trial: 3}\n"
@@ -36,7 +38,7 @@ def run(study):
 
 
 def test_it_comes_right_after_the_baseline_and_is_that_config(make_place, tiny, mine, scripted):
-    study = make_or_resume(make_place(), str(tiny), None, trials=3, plans=[mine])
+    study = make_or_resume(make_place(), StartOptions(study=str(tiny), trials=3, plans=[mine]))
     assert queue(study) == ["baseline", "mine", "basic"]
     scripted(lambda config, epoch: 0.5)
     assert run(study)["mine"] == MINE_IS  # the contrastive term is not searched there: it rides along
@@ -44,28 +46,28 @@ def test_it_comes_right_after_the_baseline_and_is_that_config(make_place, tiny, 
 
 def test_a_study_resumes_with_and_without_the_flag(make_place, tiny, mine):
     place = make_place()
-    make_or_resume(place, str(tiny), None, plans=[mine])
+    make_or_resume(place, StartOptions(study=str(tiny), plans=[mine]))
     for file, name, plans in (
         (str(tiny), None, [mine]),
         (str(tiny), None, []),
         (None, "tiny", [mine]),
         (None, "tiny", []),
     ):
-        assert queue(make_or_resume(place, file, name, plans=plans)).count("mine") == 1
+        assert queue(make_or_resume(place, StartOptions(study=file, name=name, plans=plans))).count("mine") == 1
     with pytest.raises(InputError, match="training.epochs: 4 -> 7"):
-        make_or_resume(place, str(tiny), None, epochs=7, plans=[mine])
+        make_or_resume(place, StartOptions(study=str(tiny), epochs=7, plans=[mine]))
 
 
 def test_a_finished_study_gets_one_trial_more(make_place, tiny, mine, scripted):
     place = make_place()
     scripted(lambda config, epoch: 0.5)
-    study = make_or_resume(place, str(tiny), None, trials=4)
+    study = make_or_resume(place, StartOptions(study=str(tiny), trials=4))
     run(study)
-    again = make_or_resume(place, None, "tiny", plans=[mine])
+    again = make_or_resume(place, StartOptions(name="tiny", plans=[mine]))
     assert queue(again) == ["baseline", "basic", "full", "advanced", "mine"] and again.n_trials == 5
     assert run(again)["mine"] == MINE_IS
-    assert make_or_resume(place, str(tiny), None).n_trials == 5
-    wider = make_or_resume(place, None, "tiny", trials=8)
+    assert make_or_resume(place, StartOptions(study=str(tiny))).n_trials == 5
+    wider = make_or_resume(place, StartOptions(name="tiny", trials=8))
     assert queue(wider) == ["baseline", "basic", "full", "advanced", "mine", None, None, None]
 
 
@@ -73,7 +75,7 @@ def test_a_plan_that_the_study_has_changes_nothing(make_place, tiny, tmp_path):
     (tmp_path / "basic.yaml").write_text(
         "encoder_loss_weight: 0.03\nreconstruction_loss: smooth_l1\ngate_reg_weight: 0.01\n"
     )
-    study = make_or_resume(make_place(), str(tiny), None, trials=4, plans=[str(tmp_path / "basic.yaml")])
+    study = make_or_resume(make_place(), StartOptions(study=str(tiny), trials=4, plans=[str(tmp_path / "basic.yaml")]))
     assert queue(study) == ["baseline", "basic", "full", "advanced"]
 
 
@@ -92,7 +94,7 @@ def test_a_wrong_file_is_one_message_and_leaves_no_study(make_place, tiny, tmp_p
         (tmp_path / name).write_text(text)
     place = make_place()
     with pytest.raises(InputError) as error:
-        make_or_resume(place, str(tiny), None, plans=[str(tmp_path / name)])
+        make_or_resume(place, StartOptions(study=str(tiny), plans=[str(tmp_path / name)]))
     for word in words:
         assert word in str(error.value)
     assert opening.study_names(opening.open_storage(place.storage)) == []
@@ -102,15 +104,17 @@ def test_two_files_of_one_name(make_place, tiny, mine, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine.yaml").write_text("encoder_loss_weight: 0.02\n")
     with pytest.raises(InputError, match="another configuration is called 'mine'"):
-        make_or_resume(make_place(), str(tiny), None, plans=[mine, str(tmp_path / "other" / "mine.yaml")])
+        make_or_resume(make_place(), StartOptions(study=str(tiny), plans=[mine, str(tmp_path / "other" / "mine.yaml")]))
 
 
 def test_new_flags_for_the_export_are_taken_over_from_the_file(make_place, tiny, tmp_path):
     place = make_place()
-    make_or_resume(place, str(tiny), None)
+    make_or_resume(place, StartOptions(study=str(tiny)))
     file = tiny.parent / "with_flags.yaml"
     file.write_text(tiny.read_text() + "export: {args: {encoder_loss_weight: --w}}\n")
-    assert make_or_resume(place, str(file), "tiny").spec.export.args == {"encoder_loss_weight": "--w"}
+    assert make_or_resume(place, StartOptions(study=str(file), name="tiny")).spec.export.args == {
+        "encoder_loss_weight": "--w"
+    }
     assert open_study(place, "tiny").spec.export.args == {"encoder_loss_weight": "--w"}
 
 
@@ -191,10 +195,11 @@ def test_what_a_study_of_ones_own_exports_is_a_plan_and_an_arm(make_place, tiny,
     file = tmp_path / f"taken.{form}"
     file.write_text(export(study, form))
 
-    later = make_or_resume(study.place, str(tmp_path / "later.yaml"), None, plans=[str(file)])
+    later = make_or_resume(study.place, StartOptions(study=str(tmp_path / "later.yaml"), plans=[str(file)]))
     assert queue(later) == ["baseline", "taken"]
     assert run(later)["taken"] == best
-    plan = make_plan(
-        study.place, None, str(tmp_path / "later.yaml"), "baseline", str(file), None, None, None, False, False
+    asked = ValidateOptions(
+        study=str(tmp_path / "later.yaml"), baseline="baseline", candidate=str(file), dose_response=False
     )
+    plan = make_plan(study.place, asked)
     assert plan.arms["taken"] == best

@@ -6,6 +6,7 @@ import pytest
 from optuna.trial import TrialState
 
 from tuner.errors import InputError
+from tuner.run.options import StartOptions
 from tuner.run.start import make_or_resume
 from tuner.spec.edit import with_overrides
 from tuner.storage import opening
@@ -51,7 +52,7 @@ def test_a_new_study_tries_them_after_the_plans(first, tiny, capsys):
 
     place = first.place
     taken = from_study(place, "first", first.spec)
-    second = make_or_resume(place, str(tiny), "second", trials=12, warm_start="first")
+    second = make_or_resume(place, StartOptions(study=str(tiny), name="second", trials=12, warm_start="first"))
     waiting = opening.trials(second.optuna)
     assert [t.user_attrs.get("plan") for t in waiting[:4]] == ["baseline", "basic", "full", "advanced"]
     assert [t.user_attrs["from"]["trial"] for t in waiting[4 : 4 + TOP]] == [one["trial"] for one in taken]
@@ -68,14 +69,14 @@ def test_a_new_study_tries_them_after_the_plans(first, tiny, capsys):
     _warm_start(second, Console(width=200))
     assert f"the best of first: #{taken[0]['trial']} (" in capsys.readouterr().out
 
-    again = make_or_resume(place, str(tiny), "second", trials=14, warm_start="first")
+    again = make_or_resume(place, StartOptions(study=str(tiny), name="second", trials=14, warm_start="first"))
     assert len(opening.trials(again.optuna)) == 14
     assert sum("from" in t.user_attrs for t in opening.trials(again.optuna)) == TOP
 
 
 def test_what_did_not_fit_comes_with_more_trials(first, tiny):
-    make_or_resume(first.place, str(tiny), "second", trials=5, warm_start="first")
-    more = make_or_resume(first.place, None, "second", trials=20)
+    make_or_resume(first.place, StartOptions(study=str(tiny), name="second", trials=5, warm_start="first"))
+    more = make_or_resume(first.place, StartOptions(name="second", trials=20))
     assert sum("from" in t.user_attrs for t in opening.trials(more.optuna)) == TOP
 
 
@@ -140,12 +141,12 @@ def test_the_least_is_best_where_the_objective_falls(make_study, scripted):
 def test_what_cannot_be_started_from(first, tiny, make_study):
     place = first.place
     with pytest.raises(InputError, match=r"unknown study 'frist'.*did you mean|unknown study 'frist'"):
-        make_or_resume(place, str(tiny), "second", warm_start="frist")
+        make_or_resume(place, StartOptions(study=str(tiny), name="second", warm_start="frist"))
     with pytest.raises(InputError, match="exists and was made without --from other"):
-        make_or_resume(place, None, "first", warm_start="other")
-    make_or_resume(place, str(tiny), "empty", trials=5)
+        make_or_resume(place, StartOptions(name="first", warm_start="other"))
+    make_or_resume(place, StartOptions(study=str(tiny), name="empty", trials=5))
     with pytest.raises(InputError, match="no trial of that study has completed"):
-        make_or_resume(place, str(tiny), "second", warm_start="empty")
+        make_or_resume(place, StartOptions(study=str(tiny), name="second", warm_start="empty"))
     from tuner.study import study
 
     assert not study.exists(place, "second")

@@ -7,6 +7,7 @@ from tuner.errors import InputError
 from tuner.system.place import Place
 from tuner.validation import recommendation
 from tuner.validation.arms import make_plan
+from tuner.validation.options import ValidateOptions
 from tuner.validation.run import knobs_of
 
 OWN = """\
@@ -27,9 +28,14 @@ def plan(tmp_path):
 
     def make(study="own.yaml", baseline=None, candidate=None, claims=None, doses=False):
         study = study and (str(tmp_path / study) if study.endswith(".yaml") else study)
-        return make_plan(
-            Place.at(tmp_path / "state"), claims, study, baseline, candidate, None, None, None, False, doses
+        asked = ValidateOptions(
+            study=study,
+            baseline=baseline,
+            candidate=candidate,
+            claims=None if claims is None else str(claims),
+            dose_response=doses,
         )
+        return make_plan(Place.at(tmp_path / "state"), asked)
 
     return make
 

@@ -24,6 +24,7 @@ from tuner.system.interrupt import Interrupted
 from tuner.system.place import Place
 from tuner.validation import blocks, queue
 from tuner.validation.blocks import CURVES, FRESH, create_or_resume, open_validation
+from tuner.validation.options import ValidateOptions
 from tuner.validation.plan import Plan
 from tuner.validation.run import validate
 from tuner.validation.working import work
@@ -110,7 +111,7 @@ def comparison(result, candidate="basic"):
 
 def test_blocks_are_fresh_and_paired(play, place, tiny):
     calls = play(basic_wins)
-    result = validate(place, str(tiny), **PAIR, **QUIET)
+    result = validate(place, ValidateOptions(study=str(tiny), **PAIR), **QUIET)
     assert comparison(result)["verdict"] == "better"
     assert comparison(result)["difference"] == pytest.approx(0.1)
     assert (comparison(result)["baseline"], list(result["arms"])) == ("baseline", ["baseline", "basic", "null"])
@@ -127,8 +128,8 @@ def test_no_two_studies_share_seeds(play, place, tiny, tmp_path):
     calls = play(no_difference)
     other = tiny.parent / f"{tmp_path.name}.yaml"
     other.write_text(tiny.read_text() + "seed: 1\n")
-    validate(place, str(tiny), **PAIR, **QUIET)
-    validate(place, str(other), **PAIR, **QUIET)
+    validate(place, ValidateOptions(study=str(tiny), **PAIR), **QUIET)
+    validate(place, ValidateOptions(study=str(other), **PAIR), **QUIET)
     seeds = [seed for seed, noise, _ in calls if noise == 0]
     assert len(set(seeds)) == len(seeds) == 12
     assert min(seeds) >= FRESH
@@ -144,7 +145,7 @@ def test_the_plan_is_written_before_the_first_run(play, place, tiny):
         return no_difference(config, seed, noise)
 
     play(score)
-    result = validate(place, str(tiny), **PAIR, **QUIET)
+    result = validate(place, ValidateOptions(study=str(tiny), **PAIR), **QUIET)
     (told,) = seen
     assert (told["primary"], told["margin"], told["seeds"]) == ("final_performance", 0.01, 6)
     assert list(told["arms"]) == ["baseline", "basic"]
@@ -172,7 +173,7 @@ def test_the_split_differs_by_block_unless_the_data_fixes_it(play, place, tiny, 
 
     monkeypatch.setattr(blocks, "load_data", watch)
     play(no_difference)
-    validate(place, str(tiny), **PAIR, data=str(tmp_path / "data.npz"), **QUIET)
+    validate(place, ValidateOptions(study=str(tiny), **PAIR, data=str(tmp_path / "data.npz")), **QUIET)
     assert len(splits) == 6
     assert len(set(splits)) == (1 if fixed else 6)
 
@@ -185,22 +186,22 @@ def test_an_interrupted_validation_runs_what_is_missing(play, place, tiny):
 
     before = play(score)
     with pytest.raises(Interrupted):
-        validate(place, str(tiny), **PAIR, **QUIET)
+        validate(place, ValidateOptions(study=str(tiny), **PAIR), **QUIET)
     assert [seed - FRESH for seed, noise, _ in before if noise == 0] == [0, 1, 2, 3]
     after = play(basic_wins)
-    result = validate(place, str(tiny), **PAIR, **QUIET)
+    result = validate(place, ValidateOptions(study=str(tiny), **PAIR), **QUIET)
     assert [seed - FRESH for seed, noise, _ in after if noise == 0] == [3, 4, 5]
     assert result["seeds"] == 6
 
 
 def test_the_same_call_again_shows_the_same_without_training(play, place, tiny):
     play(basic_wins)
-    first = validate(place, str(tiny), **PAIR, **QUIET)
+    first = validate(place, ValidateOptions(study=str(tiny), **PAIR), **QUIET)
     calls = play(no_difference)
-    assert validate(place, str(tiny), **PAIR, **QUIET) == first
+    assert validate(place, ValidateOptions(study=str(tiny), **PAIR), **QUIET) == first
     assert calls == []
     # Anything that is fixed beforehand makes another validation.
-    other = validate(place, str(tiny), **{**PAIR, "seeds": 7}, **QUIET)
+    other = validate(place, ValidateOptions(study=str(tiny), **{**PAIR, "seeds": 7}), **QUIET)
     assert other["name"] != first["name"]
     assert len(calls) == 14
 
@@ -209,12 +210,12 @@ def test_data_that_changed_is_refused(play, place, tiny, tmp_path):
     arrays = dict(np.load(tiny.parent / "tiny.npz"))
     np.savez(tmp_path / "data.npz", **arrays)
     calls = play(no_difference)
-    validate(place, str(tiny), **PAIR, data=str(tmp_path / "data.npz"), **QUIET)
+    validate(place, ValidateOptions(study=str(tiny), **PAIR, data=str(tmp_path / "data.npz")), **QUIET)
     del calls[:]
     arrays["view_a"][0, 0] += 1
     np.savez(tmp_path / "data.npz", **arrays)
     with pytest.raises(InputError, match="other data"):
-        validate(place, str(tiny), **PAIR, data=str(tmp_path / "data.npz"), **QUIET)
+        validate(place, ValidateOptions(study=str(tiny), **PAIR, data=str(tmp_path / "data.npz")), **QUIET)
     assert calls == []
 
 
@@ -230,8 +231,8 @@ def test_a_validation_made_half_is_made_again(play, place, tiny, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(optuna.Study, "set_user_attr", fail)
         with pytest.raises(KeyboardInterrupt):
-            validate(place, str(tiny), **PAIR, **QUIET)
-    assert validate(place, str(tiny), **PAIR, **QUIET)["seeds"] == 6
+            validate(place, ValidateOptions(study=str(tiny), **PAIR), **QUIET)
+    assert validate(place, ValidateOptions(study=str(tiny), **PAIR), **QUIET)["seeds"] == 6
 
 
 def test_two_workers_share_the_blocks(play, place, tiny):
@@ -275,11 +276,13 @@ def test_a_diverging_arm_is_counted_and_shown(play, place, tiny):
         return "epoch 2: not finite: loss/total" if diverges else no_difference(config, seed, noise)
 
     play(score)
-    result = validate(place, str(tiny), **PAIR, **QUIET)
+    result = validate(place, ValidateOptions(study=str(tiny), **PAIR), **QUIET)
     diverged = sum((FRESH + i) % 2 for i in range(6))
     assert {name: arm["diverged"] for name, arm in result["arms"].items()} == {
-        "baseline": 0, "basic": diverged, "null": 0,
-    }  # fmt: skip
+        "baseline": 0,
+        "basic": diverged,
+        "null": 0,
+    }
     assert result["arms"]["basic"]["runs"] == result["seeds"] == 6
     assert comparison(result)["difference"] < -0.3
     report = (place.state / "reports" / result["name"] / "report.md").read_text()
@@ -288,7 +291,7 @@ def test_a_diverging_arm_is_counted_and_shown(play, place, tiny):
 
 def test_a_diverging_baseline_ends_no_worker(play, place, tiny):
     play(lambda config, seed, noise: 0.8 if config.encoder_loss_weight == 0.03 else "epoch 1: not finite: loss/total")
-    result = validate(place, str(tiny), **PAIR, **QUIET)
+    result = validate(place, ValidateOptions(study=str(tiny), **PAIR), **QUIET)
     assert result["arms"]["baseline"]["diverged"] == 6
     assert comparison(result)["verdict"] == "better"
 
@@ -302,7 +305,7 @@ def test_a_block_that_crashes_is_an_error_each_time(play, place, tiny):
     play(score)
     for _ in range(2):
         with pytest.raises(RunError, match=r"block 5 failed.*(?s:.*)the disk is on fire"):
-            validate(place, str(tiny), **PAIR, **QUIET)
+            validate(place, ValidateOptions(study=str(tiny), **PAIR), **QUIET)
 
 
 def test_the_best_of_a_study_is_an_arm(play, searched):
@@ -313,8 +316,10 @@ def test_the_best_of_a_study_is_an_arm(play, searched):
 
     calls = play(score)
     result = validate(
-        searched.place, "tiny", seeds=9, epochs=EPOCHS, dose_response=False, device="cpu", **QUIET
-    )  # fmt: skip
+        searched.place,
+        ValidateOptions(study="tiny", seeds=9, epochs=EPOCHS, dose_response=False, device="cpu"),
+        **QUIET,
+    )
     assert result["arms"]["best"]["params"] == best.knobs()
     assert {c["candidate"] for c in result["comparisons"] if c["verdict"] == "better"} == {"best"}
     assert min(seed for seed, _, _ in calls) >= FRESH
@@ -324,7 +329,7 @@ def test_the_best_of_a_study_is_an_arm(play, searched):
 
 def test_the_dose_response_trains_doses_that_are_no_candidates(play, place, tiny):
     calls = play(lambda config, seed, noise: 0.8 - (config.encoder_loss_weight - 0.05) ** 2)
-    result = validate(place, str(tiny), seeds=9, epochs=EPOCHS, device="cpu", **QUIET)
+    result = validate(place, ValidateOptions(study=str(tiny), seeds=9, epochs=EPOCHS, device="cpu"), **QUIET)
     doses = [d["dose"] for d in result["dose_response"]]
     assert doses == [0.0, 0.001, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.3, 1.0]
     assert [d["dose"] for d in result["dose_response"] if not d["within_margin"]] == [0.3, 1.0]
@@ -338,25 +343,45 @@ def test_trials_and_exported_files_are_arms(play, searched, tmp_path):
     best = best_trial(searched)
     file = tmp_path / "exported.yaml"
     file.write_text(export(open_study(searched.place, "tiny"), "yaml"))
-    common = {"seeds": 6, "epochs": EPOCHS, "device": "cpu", **QUIET}
-    by_number = validate(searched.place, "tiny", baseline="baseline", candidate=f"trial:{best.number}", **common)
-    by_file = validate(searched.place, "tiny", baseline="baseline", candidate=str(file), **common)
+    common = {"seeds": 6, "epochs": EPOCHS, "device": "cpu"}
+    by_number = validate(
+        searched.place,
+        ValidateOptions(study="tiny", baseline="baseline", candidate=f"trial:{best.number}", **common),
+        **QUIET,
+    )
+    by_file = validate(
+        searched.place, ValidateOptions(study="tiny", baseline="baseline", candidate=str(file), **common), **QUIET
+    )
     assert comparison(by_number, f"trial:{best.number}")["baseline"] == "baseline"
     arms = by_number["arms"][f"trial:{best.number}"], by_file["arms"]["exported"]
     assert arms[0]["params"] == arms[1]["params"] == best.user_attrs["config"]
-    by_name = validate(searched.place, "tiny", baseline="baseline", candidate="best", **common)
+    by_name = validate(
+        searched.place, ValidateOptions(study="tiny", baseline="baseline", candidate="best", **common), **QUIET
+    )
     assert by_name["arms"]["best"]["params"] == arms[0]["params"]
     with pytest.raises(InputError, match="same configuration"):
-        validate(searched.place, "tiny", baseline=f"trial:{best.number}", candidate=str(file), **common)
+        validate(
+            searched.place,
+            ValidateOptions(study="tiny", baseline=f"trial:{best.number}", candidate=str(file), **common),
+            **QUIET,
+        )
     with pytest.raises(InputError, match=f"same configuration: the best of tiny is trial #{best.number}"):
-        validate(searched.place, "tiny", baseline=f"trial:{best.number}", candidate="best", **common)
+        validate(
+            searched.place,
+            ValidateOptions(study="tiny", baseline=f"trial:{best.number}", candidate="best", **common),
+            **QUIET,
+        )
     with pytest.raises(InputError, match="no trial '99'"):
-        validate(searched.place, "tiny", baseline="baseline", candidate="trial:99", **common)
+        validate(
+            searched.place, ValidateOptions(study="tiny", baseline="baseline", candidate="trial:99", **common), **QUIET
+        )
 
 
 def test_arms_keep_their_names_whichever_way_round(play, place, tiny, tmp_path):
     play(basic_wins)
-    result = validate(place, str(tiny), **{**PAIR, "baseline": "basic", "candidate": "baseline"}, **QUIET)
+    result = validate(
+        place, ValidateOptions(study=str(tiny), **{**PAIR, "baseline": "basic", "candidate": "baseline"}), **QUIET
+    )
     assert list(result["arms"]) == ["basic", "baseline", "null"]
     found = comparison(result, "baseline")
     assert (found["baseline"], found["verdict"]) == ("basic", "worse")
@@ -364,7 +389,9 @@ def test_arms_keep_their_names_whichever_way_round(play, place, tiny, tmp_path):
     # A file may be called what it likes.
     for name in ("baseline.yaml", "null.yaml"):
         (tmp_path / name).write_text("encoder_loss_weight: 0.03\n")
-        result = validate(place, str(tiny), **{**PAIR, "candidate": str(tmp_path / name)}, **QUIET)
+        result = validate(
+            place, ValidateOptions(study=str(tiny), **{**PAIR, "candidate": str(tmp_path / name)}), **QUIET
+        )
         assert list(result["arms"]) == ["baseline", str(tmp_path / name), "null"]
         assert comparison(result, str(tmp_path / name))["verdict"] == "better"
 
@@ -389,7 +416,7 @@ def test_arms_keep_their_names_whichever_way_round(play, place, tiny, tmp_path):
 def test_wrong_input_is_said_before_anything_is_made(play, place, tiny, changes, said):
     calls = play(no_difference)
     with pytest.raises(InputError, match=said):
-        validate(place, str(tiny), **{**PAIR, **changes}, **QUIET)
+        validate(place, ValidateOptions(study=str(tiny), **{**PAIR, **changes}), **QUIET)
     assert calls == []
     assert opening.study_names(opening.open_storage(place.storage)) == []
 
@@ -397,14 +424,14 @@ def test_wrong_input_is_said_before_anything_is_made(play, place, tiny, changes,
 def test_a_study_that_is_neither_there_nor_a_file(play, place):
     play(no_difference)
     with pytest.raises(InputError, match="'nosuch'.*quickstart"):
-        validate(place, "nosuch", **PAIR, **QUIET)
+        validate(place, ValidateOptions(study="nosuch", **PAIR), **QUIET)
 
 
 def test_a_study_without_a_completed_trial(play, make_study):
     study = make_study()
     play(no_difference)
     with pytest.raises(InputError, match="'tiny' has no completed trial"):
-        validate(study.place, "tiny", seeds=10, **QUIET)
+        validate(study.place, ValidateOptions(study="tiny", seeds=10), **QUIET)
 
 
 def test_a_recommendation_of_ones_own(play, place, tiny, tmp_path):
@@ -414,12 +441,16 @@ def test_a_recommendation_of_ones_own(play, place, tiny, tmp_path):
         "claims: [{id: gain, candidate: mine, metric: final_performance, claimed: [10, 20]}]\n"
     )
     play(basic_wins)
-    result = validate(place, str(tiny), claims=str(file), seeds=6, epochs=EPOCHS, device="cpu", **QUIET)
+    result = validate(
+        place, ValidateOptions(study=str(tiny), claims=str(file), seeds=6, epochs=EPOCHS, device="cpu"), **QUIET
+    )
     assert comparison(result, "mine")["verdict"] == "equivalent"  # within the margin of 0.2
     assert [(c["id"], c["verdict"]) for c in result["claims"]] == [("gain", "supported")]
     file.write_text("margin: 0.2\n")
     with pytest.raises(InputError, match="nothing to compare"):
-        validate(place, str(tiny), claims=str(file), seeds=6, epochs=EPOCHS, device="cpu", **QUIET)
+        validate(
+            place, ValidateOptions(study=str(tiny), claims=str(file), seeds=6, epochs=EPOCHS, device="cpu"), **QUIET
+        )
 
 
 @pytest.mark.parametrize(("clear", "seeds"), [(True, 8), (False, 13)])
@@ -430,7 +461,9 @@ def test_until_decided_stops_early_or_at_the_budget(play, place, tiny, clear, se
 
     calls = play(score)
     told = []
-    result = validate(place, str(tiny), **{**PAIR, "seeds": 13}, until_decided=True, say=told.append)
+    result = validate(
+        place, ValidateOptions(study=str(tiny), **{**PAIR, "seeds": 13}, until_decided=True), say=told.append
+    )
     assert result["seeds"] == seeds
     assert len(calls) == 2 * seeds
     assert comparison(result)["verdict"] == ("better" if clear else "inconclusive")
@@ -472,5 +505,5 @@ def test_the_command_line_for_real(cli, tiny, tmp_path):
     # The same from Python: nothing is left to run.
     told = []
     pair = {"baseline": "baseline", "candidate": "basic", "seeds": 6, "epochs": 2, "device": "cpu"}
-    assert validate(Place.at(tmp_path / "state"), str(tiny), **pair, say=told.append) == result
+    assert validate(Place.at(tmp_path / "state"), ValidateOptions(study=str(tiny), **pair), say=told.append) == result
     assert told == []
