@@ -1,6 +1,6 @@
 """Simulations behind the verdict: its false alarms, its intervals, its power, and what looking and pairing cost.
 
-    python -m benchmarks.statistics [--samples N] [--recorded STATE ...]
+    python -m benchmarks.statistics [--samples N] [--only TABLE] [--recorded STATE ...]
 
 --recorded reads validations that have been run, from their state folders, and shows what pairing saved in them, in
 place of the simulations.
@@ -20,6 +20,7 @@ import numpy as np
 from optuna.trial import TrialState
 from scipy import special
 
+from tuner.report.luck import luck_bound, luckiest_lead
 from tuner.storage import opening
 from tuner.system.place import Place
 from tuner.validation import statistics as paired
@@ -128,6 +129,26 @@ def looking(rng: np.random.Generator, samples: int) -> None:
             stops.append(int(clear.argmax()) + 1 if clear.any() else 200)
         fixed = paired.seeds_needed(_with(mean, 1.0, 10), margin)
         print(f"mean {mean}, margin {margin:.1f}: {np.median(stops):6.0f} {np.quantile(stops, 0.9):6.0f}; {fixed}")
+
+
+def luck(rng: np.random.Generator, samples: int) -> None:
+    """How often the best of 60 runs that differ by seed alone is beyond the bound, and how far it leads."""
+    trials, seeds = 60, (3, 5, 10, 30)
+    print(f"\nBest of {trials} runs that differ by seed alone, from n values of the baseline; deviations of one run")
+    print("beyond the bound, % (asked: at most 5); mean lead; mean of the lead that is told")
+    _head("n", seeds, 20)
+    noises: dict[str, Draw] = {"normal": SYMMETRIC["normal"], "heavy tails (t4)": lambda r, s: r.standard_t(4, s)}
+    for name, draw in noises.items():
+        cells = []
+        for n in seeds:
+            values, best = draw(rng, (4 * samples, n)), draw(rng, (4 * samples, trials)).max(1)
+            leads, spread = best - values.mean(1), values.std(1, ddof=1)
+            beyond = 100 * (leads > luck_bound(trials, n) * spread).mean()
+            one = math.sqrt(2) if "t4" in name else 1.0
+            cells.append(
+                f"{beyond:.1f} / {leads.mean() / one:.2f} / {luckiest_lead(trials, n) * spread.mean() / one:.2f}"
+            )
+        print(f"{name:30}" + "".join(f"{cell:>20}" for cell in cells), flush=True)
 
 
 def many_claims(rng: np.random.Generator, samples: int) -> None:
@@ -284,14 +305,15 @@ def main() -> None:
         "--samples", type=int, default=4000, help="samples a cell; the Monte Carlo error is 0.35% at 4000"
     )
     parser.add_argument("--recorded", type=Path, nargs="+", metavar="STATE", help="state folders of validations")
+    parts = {part.__name__: part for part in (false_alarms, coverage, power, many_claims, looking, luck, pairing)}
+    parser.add_argument("--only", choices=parts, action="append", help="this table (again for more); default all")
     options = parser.parse_args()
     if options.recorded:
         recorded(options.recorded)
         return
     samples = options.samples
-    rng = np.random.default_rng(0)
-    for part in (false_alarms, coverage, power, many_claims, looking, pairing):
-        part(rng, samples)
+    for name in options.only or parts:
+        parts[name](np.random.default_rng(0), samples)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import mean, median, stdev
 
 from trainer.convergence import fluctuation
+from tuner.report.luck import luck_bound, luckiest_lead
 
 FALL = 0.98
 """A training loss that never gets below this share of its first value has not fallen."""
@@ -170,28 +171,26 @@ def leak(evidence: Evidence) -> Finding | None:
 
 
 def no_knob_matters(evidence: Evidence) -> Finding | None:
-    """The best trial leads the baseline by no more than the luckiest of as many seeds would.
+    """The best trial leads the baseline by no more than luck can: by `luck_bound`, which one study in 20 exceeds.
 
-    That lead is what one run in (trials + 1) exceeds, as the baseline's few values predict another one: by Student's t,
-    times the square root of 1 + 1 / n (Hahn & Meeker 1991, *Statistical Intervals*, 4.7). With a normal quantile in its
-    place the best of sixty trials was beyond luck in two of three studies in which nothing but the seed differed.
+    The values of the baseline are few, and say little of how far the best of many others gets: see `luck_bound`. The
+    lead that is told is the expected one.
     """
-    from scipy.special import stdtrit
-
     values = evidence.baseline_values
     if len(values) < 3 or evidence.trials < 2:
         return None
     sigma, n = stdev(values), len(values)
     lead = (evidence.best.value - mean(values)) * (1 if evidence.maximise else -1)
-    lucky = sigma * math.sqrt(1 + 1 / n) * float(stdtrit(n - 1, 1 - 1 / (evidence.trials + 1)))
-    if lead > lucky:
+    furthest = sigma * luck_bound(evidence.trials, n)
+    if lead > furthest:
         return None
     text = f"no trial beats the baseline's mean over {n} seeds ({mean(values):.4f})"
     if lead > 0:
         text = (
-            f"the best trial leads the baseline's mean over {n} seeds by {lead:.4f}; as far as these can tell, the "
-            f"luckiest of {evidence.trials} runs that differ by seed alone would lead by about {lucky:.4f} (one seed's "
-            f"deviation is {sigma:.4f})"
+            f"the best trial leads the baseline's mean over {n} seeds by {lead:.4f}; the luckiest of "
+            f"{evidence.trials} runs that differ by seed alone would lead by about "
+            f"{sigma * luckiest_lead(evidence.trials, n):.4f}, and as far as {n} seeds can tell by up to "
+            f"{furthest:.4f} (one seed's deviation is {sigma:.4f})"
         )
     return Finding(
         "no_knob_matters",

@@ -9,6 +9,7 @@ symmetric about 0: this is all that the sign-flip test asks for. Figures quoted 
 
 from tuner.validation.statistics.claims import ClaimVerdict, RelativeChange, claim_p, claim_verdict, relative_change
 from tuner.validation.statistics.comparison import Comparison, Verdict, compare, together, verdict
+from tuner.validation.statistics.group_sequential import Looks, first_look
 from tuner.validation.statistics.intervals import (
     RESAMPLES,
     confidence_interval,
@@ -31,6 +32,7 @@ __all__ = [
     "ClaimVerdict",
     "Comparison",
     "Direction",
+    "Looks",
     "RelativeChange",
     "Verdict",
     "claim_p",
@@ -38,6 +40,7 @@ __all__ = [
     "compare",
     "confidence_interval",
     "confidence_sequence",
+    "first_look",
     "holm",
     "p_of_mean",
     "paired_difference",
