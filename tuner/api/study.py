@@ -12,6 +12,7 @@ from tuner.report import frames, note, plots
 from tuner.report.document import Block, Items, Table, Text, fragment
 from tuner.storage import opening
 from tuner.storage.record import TrialRecord, titles
+from tuner.storage.store import Store
 from tuner.study import study
 from tuner.study.summary import best_trial, summarise
 from tuner.system.place import Place
@@ -107,12 +108,12 @@ class Study:
         """
         from tuner.study.find import existing, latest
 
-        place = existing(place_of(state, storage, tracking_uri))
-        return cls._of(place, name or latest(place))
+        store = Store.of(existing(place_of(state, storage, tracking_uri)))
+        return cls._of(store, name or latest(store))
 
     @classmethod
-    def _of(cls, place: Place, name: str) -> Study:
-        return cls(study.open_study(place, name))
+    def _of(cls, where: Place | Store, name: str) -> Study:
+        return cls(study.open_study(where, name))
 
     @property
     def name(self) -> str:
@@ -144,7 +145,7 @@ class Study:
             storage=place.storage,
             tracking_uri=place.tracking,
         )
-        self._study = study.open_study(place, self.name)
+        self._study = study.open_study(self._study.store, self.name)
         return self
 
     def status(self) -> dict[str, Any]:
@@ -304,15 +305,13 @@ def studies(
     """
     import pandas as pd
 
-    from tuner.storage.opening import open_storage, study_names
-
     place = place_of(state, storage, tracking_uri)
     rows = {}
     if place.made:
-        opened = open_storage(place.storage)
-        for name in study_names(opened):
+        store = Store.of(place)
+        for name in store.names():
             try:
-                s = summarise(study.open_study(place, name, opened))
+                s = summarise(study.open_study(store, name))
             except InputError:
                 continue  # a study that some other program keeps in the same storage
             counts = s["trials"]

@@ -27,13 +27,13 @@ def status(
     quiet: Quiet = False,
 ) -> None:
     """How far a study is, the best so far, what was pruned and why."""
-    from tuner.storage.opening import open_storage
+    from tuner.storage.store import Store
     from tuner.study.study import open_study
     from tuner.study.summary import summarise
 
     place = existing(open_place(state, storage, tracking_uri))
-    opened = open_storage(place.storage)
-    study = open_study(place, name or latest(place, opened), opened)
+    store = Store.of(place)
+    study = open_study(store, name or latest(store))
     if watch:
         from tuner.report import progress
 
@@ -56,17 +56,17 @@ def list_studies(
 ) -> None:
     """The studies in the storage."""
     from tuner.report.note import number
-    from tuner.storage.opening import open_storage, study_names
+    from tuner.storage.store import Store
     from tuner.study.study import open_study
     from tuner.study.summary import summarise
 
     place = open_place(state, storage, tracking_uri)
     found = []
     if place.made:
-        opened = open_storage(place.storage)
-        for name in study_names(opened):
+        store = Store.of(place)
+        for name in store.names():
             try:
-                found.append(summarise(open_study(place, name, opened)))
+                found.append(summarise(open_study(store, name)))
             except InputError:
                 continue  # a study that some other program keeps in the same storage
     if as_json:

@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 from tuner.errors import InputError, RunError
 from tuner.storage import lease, opening
 from tuner.storage.lease import abandoned
+from tuner.storage.store import Store
 from tuner.storage.watch import Keeper
 from tuner.study.study import DETACHED, Study, open_study
 from tuner.system.interrupt import leave_if_asked, rest, signals
@@ -36,7 +37,7 @@ PATIENCE = 600.0
 
 
 def join(
-    place: Place,
+    where: Place | Store,
     name: str,
     *,
     device: str,
@@ -49,21 +50,21 @@ def join(
     stay: wait while other workers train, in case one of them stops; else only until nothing waits. population: trials
     or arms trained at once; None for as many as the study says or as are fastest.
     """
-    _wait_until_made(place, name)
-    validation = blocks.open_validation(place, name)
+    store = Store.of(where)
+    _wait_until_made(store, name)
+    validation = blocks.open_validation(store, name)
     if validation is not None:
         return working.work(validation, device=device, population=population, say=say, stay=stay)
-    study = open_study(place, name)
+    study = open_study(store, name)
     count = worker.work(study, device=device, population=population, say=say, stay=stay)
     finish_detached(study, say)
     return count
 
 
-def _wait_until_made(place: Place, name: str) -> None:
+def _wait_until_made(store: Store, name: str) -> None:
     """Wait while another process makes the study, which takes it seconds; what is none of ours is refused later."""
-    opened = opening.open_storage(place.storage)
     until = time.monotonic() + MAKING
-    while not _whole(opening.load_study(opened, name).user_attrs) and time.monotonic() < until:
+    while not _whole(store.load(name).user_attrs) and time.monotonic() < until:
         rest(0.5)
 
 
@@ -84,7 +85,7 @@ def serve(
     Raises Interrupted, with its trials handed back, on SIGINT or SIGTERM. A study that cannot be worked on here (its
     data is elsewhere, its trials fail) is said and left to others for a while; the worker goes on with the next.
     """
-    opened = opening.open_storage(place.storage)
+    store = Store.of(place)
     aside: dict[str, float] = {}
     watched: dict[str, Keeper] = {}
     idle = pause
@@ -92,9 +93,9 @@ def serve(
     with signals():
         while True:
             leave_if_asked()
-            name = next_queued(opened, {name for name, until in aside.items() if until > time.monotonic()})
+            name = next_queued(store.storage, {name for name, until in aside.items() if until > time.monotonic()})
             if name is None:
-                if watch(opened, watched):
+                if watch(store.storage, watched):
                     idle = min(idle, lease.seconds() / 4)
                 rest(idle * random.uniform(0.8, 1.2))  # not all workers at once
                 idle = min(1.5 * idle, max(LONGEST_PAUSE, pause))
@@ -102,6 +103,7 @@ def serve(
             idle = pause
             say(f"working on {name}")
             try:
+                # It opens the storage for itself, so that what is cached of a study goes with it.
                 count = join(place, name, device=device, say=say, stay=False, population=population)
                 say(f"nothing waits in {name}; this worker finished {count}")
             except (InputError, RunError) as error:

@@ -19,6 +19,7 @@ from tuner.spec import file as study_file
 from tuner.spec.edit import differences, with_overrides
 from tuner.spec.model import Spec
 from tuner.storage import lease, opening
+from tuner.storage.store import Store
 from tuner.study import own_code
 from tuner.study.follow import follow
 from tuner.study.make import create_study, fill_queue
@@ -45,10 +46,11 @@ def run(place: Place, options: StartOptions, *, console: Console) -> dict[str, A
     device = devices.resolve(options.device)
     place.prepare()
     count = options.workers or devices.default_workers(device)
-    if not exists(place, options.label):
+    store = Store.of(place)
+    if not exists(store, options.label):
         # A study takes seconds to make, most of them for MLflow's database.
         local.warm(device)
-    opened = make_or_resume(place, options, look=lambda spec: _own_code(spec, console, quiet))
+    opened = make_or_resume(store, options, look=lambda spec: _own_code(spec, console, quiet))
     processes: list[local.Process] = []
     try:
         ask(opened.optuna, options.population, opened.n_trials // (SHARE * count))
@@ -83,31 +85,34 @@ def _queue(place: Place, options: StartOptions) -> dict[str, Any]:
     return summarise(queued)
 
 
-def make_or_resume(place: Place, options: StartOptions, look: Callable[[Spec], None] = lambda spec: None) -> Study:
+def make_or_resume(
+    where: Place | Store, options: StartOptions, look: Callable[[Spec], None] = lambda spec: None
+) -> Study:
     """The study of that name, made where there is none. Options that are left out keep what the study has.
 
     `look` gets the spec before anything is made or trained of it, and may raise.
 
     Raises InputError where the study file or an option differs from what the study was made with.
     """
-    if options.name is not None and options.study is None and exists(place, options.name):
-        return _resume(place, None, options, look)
+    store = Store.of(where)
+    if options.name is not None and options.study is None and exists(store, options.name):
+        return _resume(store, None, options, look)
     spec = study_file.load(options.file)
-    if exists(place, options.label):
-        return _resume(place, spec, options, look)
+    if exists(store, options.label):
+        return _resume(store, spec, options, look)
     spec = with_overrides(spec, trials=options.trials, **options.changes)
     added = plan_files(spec, options.plans)
     spec = with_overrides(spec, plans=added)
     look(spec)
-    warm = from_study(place, options.warm_start, spec) if options.warm_start else ()
-    made = create_study(place, options.label, spec, warm)
+    warm = from_study(store, options.warm_start, spec) if options.warm_start else ()
+    made = create_study(store, options.label, spec, warm)
     made.optuna.set_user_attr(ADDED, list(added))
     return made
 
 
-def _resume(place: Place, file: Spec | None, options: StartOptions, look: Callable[[Spec], None]) -> Study:
+def _resume(store: Store, file: Spec | None, options: StartOptions, look: Callable[[Spec], None]) -> Study:
     name, trials, plans, warm_start = options.label, options.trials, options.plans, options.warm_start
-    opened = open_study(place, name)
+    opened = open_study(store, name)
     kept = opened.spec
     if file is not None:
         # What flags decided when the study was made is no difference of the file.

@@ -104,7 +104,7 @@ def _tell(base: str, study: Study | None, say: Callable[[str], None], browse: bo
     say(f"{study.name}: {opened}" if study else base)
     for words, address in pages.items():
         say(f"  {words}: {address}")
-    for name, ids in validations(study.place) if study else ():
+    for name, ids in validations(study.store) if study else ():
         say(f"{name}: {links.report(base, ids)}")
     if browse:
         webbrowser.open(opened)

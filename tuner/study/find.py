@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.errors import InputError
+from tuner.storage.store import Store
 from tuner.system.masking import has_password
 from tuner.system.place import STATE
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
-
     from tuner.system.place import Place
 
 
@@ -24,24 +23,18 @@ def existing(place: Place) -> Place:
     return place
 
 
-def latest(place: Place, opened_storage: BaseStorage | None = None) -> str:
-    """The study that was made last; opened_storage: the place's storage where it is open already."""
-    from tuner.storage.opening import open_storage
-
-    storage = opened_storage or open_storage(place.storage)
-    made = {s._study_id: s.study_name for s in storage.get_all_studies() if "spec" in s.user_attrs}
-    if not made:
+def latest(where: Place | Store) -> str:
+    """The study that was made last."""
+    made = next((s.study_name for s in Store.of(where).newest_first() if "spec" in s.user_attrs), None)
+    if made is None:
         raise InputError("no study yet; make one with: tuner start")
-    return str(made[max(made)])
+    return made
 
 
-def validations(place: Place, most: int = 3) -> list[tuple[str, dict[str, str]]]:
+def validations(where: Place | Store, most: int = 3) -> list[tuple[str, dict[str, str]]]:
     """(name, ids of its experiment and run in MLflow) of the validations in a storage, the latest first."""
-    from tuner.storage.opening import open_storage
-
-    found = [s for s in open_storage(place.storage).get_all_studies() if "validation" in s.user_attrs]
-    latest = sorted(found, key=lambda s: -s._study_id)[:most]
-    return [(s.study_name, s.user_attrs["mlflow"]) for s in latest if "mlflow" in s.user_attrs]
+    newest = [s for s in Store.of(where).newest_first() if "validation" in s.user_attrs][:most]
+    return [(s.study_name, s.user_attrs["mlflow"]) for s in newest if "mlflow" in s.user_attrs]
 
 
 def options(place: Place) -> str:

@@ -15,10 +15,11 @@ from tuner.system.place import Place
 
 if TYPE_CHECKING:
     from trainer.data import Dataset
+from tuner.storage.store import Store
 from tuner.study.study import Study, load_data, open_study
 
 
-def create_study(place: Place, name: str, spec: Spec, warm: Sequence[Mapping[str, Any]] = ()) -> Study:
+def create_study(where: Place | Store, name: str, spec: Spec, warm: Sequence[Mapping[str, Any]] = ()) -> Study:
     """Make a study: its Optuna study with a full queue, its experiment and its parent run in MLflow.
 
     warm: configs of an earlier study that are tried after the plans, as tuner/study/warm_start.py finds them.
@@ -27,16 +28,16 @@ def create_study(place: Place, name: str, spec: Spec, warm: Sequence[Mapping[str
     from optuna.exceptions import DuplicatedStudyError
     from optuna.study import StudyDirection
 
-    from tuner.storage import opening
     from tuner.study import moved, own_code
     from tuner.system import provenance
     from tuner.tracking import charts, dashboard
     from tuner.tracking.client import Tracker
 
     names.check(name)
+    place = where.place if isinstance(where, Store) else where
     place.prepare()
     data = load_data(spec) if spec.command is None else None
-    opened = opening.open_storage(place.storage)
+    store = Store.of(where)
     tracker = Tracker(place.tracking, place.state)
     tags = {
         "kind": "study",
@@ -53,7 +54,7 @@ def create_study(place: Place, name: str, spec: Spec, warm: Sequence[Mapping[str
         tracker.artifact(runs["run_id"], file, "code")
     direction = StudyDirection[spec.goal.direction.upper()]
     try:
-        made = optuna.create_study(study_name=name, storage=opened, direction=direction)
+        made = optuna.create_study(study_name=name, storage=store.storage, direction=direction)
     except DuplicatedStudyError:
         tracker.delete(runs["run_id"])
         raise RunError(f"study {name!r} is being made by another process; the same command again joins it") from None
@@ -74,9 +75,9 @@ def create_study(place: Place, name: str, spec: Spec, warm: Sequence[Mapping[str
             made.set_user_attr(key, value)
     except BaseException:
         # Interrupted half-way: the name must not stay taken by something that cannot be opened.
-        optuna.delete_study(study_name=name, storage=opened)
+        optuna.delete_study(study_name=name, storage=store.storage)
         raise
-    study = open_study(place, name)
+    study = open_study(store, name)
     tracker.experiment_tags(runs["experiment_id"], charts.tags(study.spec))
     fill_queue(study)
     return study

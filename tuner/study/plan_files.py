@@ -55,4 +55,4 @@ def add_plans(opened: Study, plans: dict[str, dict[str, Any]], export: ExportSec
         "spec": spec_dict(spec),
     }.items():
         opened.optuna.set_user_attr(key, value)
-    return open_study(opened.place, opened.name)
+    return open_study(opened.store, opened.name)

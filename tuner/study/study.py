@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tuner.errors import InputError
 from tuner.spec.model import Spec
+from tuner.storage.store import Store
 from tuner.system import names
 from tuner.system.masking import masked
 from tuner.system.place import Place
@@ -17,7 +18,6 @@ DETACHED = "detached"
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.storages import BaseStorage
 
     from trainer.data import Dataset
     from tuner.tracking.client import Tracker
@@ -42,6 +42,11 @@ class Study:
         """Ids of the MLflow experiment and the parent run."""
         found: dict[str, str] = self.optuna.user_attrs["mlflow"]
         return found
+
+    @property
+    def store(self) -> Store:
+        """Where it lives, open."""
+        return Store(self.place, self.optuna._storage)
 
     @property
     def report(self) -> Path:
@@ -74,20 +79,18 @@ def load_data(spec: Spec) -> Dataset:
     return load(spec.data.source, spec.data.path, seed=spec.seed, labels=spec.data.labels)
 
 
-def open_study(place: Place, name: str, opened_storage: BaseStorage | None = None) -> Study:
+def open_study(where: Place | Store, name: str) -> Study:
     """Join a study that exists. Raises InputError where there is none of that name.
-
-    opened_storage: the place's storage where it is open already, since opening it takes a while.
 
     Its name becomes file names here; that another host put it into the storage does not make it one.
     """
     from tuner.search.pruning import RungPruner
     from tuner.spec.file import parse
-    from tuner.storage import opening
     from tuner.study import moved
 
     names.check(name)
-    opened = opening.load_study(opened_storage or opening.open_storage(place.storage), name)
+    store = Store.of(where)
+    place, opened = store.place, store.load(name)
     attrs = opened.user_attrs
     if "spec" not in attrs:
         raise InputError(f"study {name!r} in {masked(place.storage)} was not made by this tuner, or is being made now")
@@ -102,8 +105,6 @@ def open_study(place: Place, name: str, opened_storage: BaseStorage | None = Non
     return Study(name, spec, place, opened)
 
 
-def exists(place: Place, name: str) -> bool:
+def exists(where: Place | Store, name: str) -> bool:
     """Whether the storage holds a study of that name."""
-    from tuner.storage import opening
-
-    return name in opening.study_names(opening.open_storage(place.storage))
+    return name in Store.of(where).names()

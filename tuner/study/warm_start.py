@@ -12,6 +12,7 @@ from tuner.errors import InputError
 from tuner.spec.model import Spec
 from tuner.storage import opening
 from tuner.storage.record import config_of
+from tuner.storage.store import Store
 from tuner.study.study import open_study
 from tuner.system.place import Place
 
@@ -21,14 +22,14 @@ ALIKE = 0.02
 """Numbers nearer than this share of their range, on the scale that is searched, are the same config tried again."""
 
 
-def from_study(place: Place, name: str, spec: Spec) -> list[dict[str, Any]]:
+def from_study(where: Place | Store, name: str, spec: Spec) -> list[dict[str, Any]]:
     """The best distinct configs of the study `name` that lie within the ranges of `spec`, best first, at most TOP.
 
     Each as plain data: the `study`, `trial` and `value` that it comes from, and its `params`. Configs that are trials
     of every study anyway, the baseline and the plans, are left out.
     Raises InputError where there is no such study, where it trains another model, and where none of its configs fits.
     """
-    earlier = open_study(place, name)
+    earlier = open_study(where, name)
     if set(earlier.spec.vocabulary.knobs) != set(spec.vocabulary.knobs):
         raise InputError(f"--from {name}: that study has other knobs: {', '.join(earlier.spec.vocabulary.knobs)}")
     done = [t for t in opening.trials(earlier.optuna, [TrialState.COMPLETE]) if t.value is not None]

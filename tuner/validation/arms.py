@@ -15,6 +15,7 @@ from tuner.spec.edit import with_overrides
 from tuner.spec.model import Spec
 from tuner.spec.rules import takes_a_seed
 from tuner.storage.record import TrialRecord, config_of
+from tuner.storage.store import Store
 from tuner.study import own_code
 from tuner.study.study import exists, open_study
 from tuner.study.summary import best_trial
@@ -31,16 +32,17 @@ FIRST_LOOK = 8
 """Blocks before the first look of `--until-decided`."""
 
 
-def make_plan(place: Place, options: ValidateOptions) -> Plan:
+def make_plan(where: Place | Store, options: ValidateOptions) -> Plan:
     """Fix everything: arms, claims, margin, seeds. Raises InputError where something does not fit."""
     options.check_arms()
+    store = Store.of(where)
     study, baseline, candidate = options.study, options.baseline, options.candidate
-    spec, best = _spec(place, study)
+    spec, best = _spec(store, study)
     spec = with_overrides(spec, epochs=options.epochs, data=options.data)
     told = _told(Path(options.claims) if options.claims else None, spec, best)
     of_study = study is not None
     if baseline is not None and candidate is not None:
-        arms, stated = _pair(place, study, (baseline, candidate), told, spec, best)
+        arms, stated = _pair(store, study, (baseline, candidate), told, spec, best)
         designs: dict[str, Any] = {}
     else:
         if baseline is not None:
@@ -72,7 +74,7 @@ Claims = list[dict[str, Any]]
 
 
 def _pair(
-    place: Place,
+    store: Store,
     study: str | None,
     pair: tuple[str, str],
     told: recommendation.Recommendation,
@@ -83,7 +85,7 @@ def _pair(
     named = naming.names(spec, told, study is not None)
     if best is not None:
         named |= {"best": config_of(spec, best)}
-    first, second = (naming.resolve(place, study, name, named, spec) for name in pair)
+    first, second = (naming.resolve(store, study, name, named, spec) for name in pair)
     if first == second:
         same = f"--baseline {pair[0]} and --candidate {pair[1]} are the same configuration"
         if best is not None and "best" in pair:
@@ -137,11 +139,11 @@ def _told(claims: Path | None, spec: Spec, best: FrozenTrial | None) -> recommen
     return recommendation.of_study(spec, reported)
 
 
-def _spec(place: Place, study: str | None) -> tuple[Spec, FrozenTrial | None]:
+def _spec(store: Store, study: str | None) -> tuple[Spec, FrozenTrial | None]:
     """The spec to train with, and the best trial where the study is a search that has one."""
-    if study is None or not exists(place, study):
+    if study is None or not exists(store, study):
         return study_file.load(study or "quickstart"), None
-    opened = open_study(place, study)
+    opened = open_study(store, study)
     best = best_trial(opened)
     if best is None:
         raise InputError(f"study {study!r} has no completed trial to validate; see: tuner status {study}")

@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 
 from tuner.errors import InputError, RunError
 from tuner.storage import opening
+from tuner.storage.store import Store
 from tuner.study import moved
 from tuner.study.study import load_data
 from tuner.system import names, provenance
@@ -51,7 +52,7 @@ class Validation:
 
 
 def create_or_resume(
-    place: Place, label: str, plan: Plan, fingerprint: str, register: Callable[[str], dict[str, str]]
+    where: Place | Store, label: str, plan: Plan, fingerprint: str, register: Callable[[str], dict[str, str]]
 ) -> Validation:
     """The validation of exactly this plan, made where there is none; by one of several callers at the same moment.
 
@@ -59,8 +60,9 @@ def create_or_resume(
     MLflow before any run, given the validation's name, and returns the ids of its runs.
     """
     name = names.check(f"validate-{label}-{plan.fingerprint(fingerprint)}")
-    opened = opening.open_storage(place.storage)
-    study = _made(opened, name) or _make(place, opened, name, plan, fingerprint, register) or _made(opened, name)
+    store = Store.of(where)
+    opened = store.storage
+    study = _made(opened, name) or _make(store.place, opened, name, plan, fingerprint, register) or _made(opened, name)
     if study is None:
         raise RunError(f"validation {name} is being made by another process, which gave up; try again")
     known = study.user_attrs.get("data_fingerprint")
@@ -71,9 +73,9 @@ def create_or_resume(
         )
     if study.user_attrs[KIND] != plan.as_data():
         # The same plan, whose files are elsewhere by now: workers read it from the storage.
-        study.set_user_attr(moved.STATE, str(place.state))
+        study.set_user_attr(moved.STATE, str(store.place.state))
         study.set_user_attr(KIND, plan.as_data())
-    return Validation(name, plan, place, study)
+    return Validation(name, plan, store.place, study)
 
 
 def _made(opened: BaseStorage, name: str) -> optuna.Study | None:
@@ -117,14 +119,16 @@ def _make(
     return study
 
 
-def open_validation(place: Place, name: str) -> Validation | None:
+def open_validation(where: Place | Store, name: str) -> Validation | None:
     """The validation of that name, or None where the name is a search's."""
-    study = opening.load_study(opening.open_storage(place.storage), names.check(name))
+    store = Store.of(where)
+    study = store.load(names.check(name))
     data = study.user_attrs.get(KIND)
     if data is None:
         return None
     plan = Plan.from_data(data)
-    return Validation(name, replace(plan, spec=moved.here(plan.spec, study.user_attrs, place)), place, study)
+    spec = moved.here(plan.spec, study.user_attrs, store.place)
+    return Validation(name, replace(plan, spec=spec), store.place, study)
 
 
 def run_block(

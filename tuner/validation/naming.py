@@ -10,6 +10,7 @@ from tuner.spec.config_file import config_file
 from tuner.spec.model import Spec
 from tuner.storage import opening
 from tuner.storage.record import config_of
+from tuner.storage.store import Store
 from tuner.study.study import open_study
 from tuner.system.place import Place
 from tuner.validation import recommendation
@@ -52,7 +53,7 @@ def arms(spec: Spec, told: Recommendation, of_study: bool) -> tuple[dict[str, Co
     return found, renamed
 
 
-def resolve(place: Place, study: str | None, name: str, named: dict[str, Config], spec: Spec) -> Config:
+def resolve(where: Place | Store, study: str | None, name: str, named: dict[str, Config], spec: Spec) -> Config:
     """An arm by name, `trial:N` of the study, or a config file. Raises InputError where there is none."""
     if name in named:
         return named[name]
@@ -62,7 +63,7 @@ def resolve(place: Place, study: str | None, name: str, named: dict[str, Config]
         if study is None:
             raise InputError(f"{name} needs the study that it is of: tuner validate STUDY ... {name}")
         number = name.removeprefix("trial:")
-        opened = open_study(place, study)
+        opened = open_study(where, study)
         started = {str(t.number): t for t in opening.trials(opened.optuna) if "config" in t.user_attrs}
         if number not in started:
             raise InputError(f"study {study!r} has no trial {number!r} that was started; there are {len(started)}")

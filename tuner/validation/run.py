@@ -13,6 +13,7 @@ from rich.console import Console
 from tuner.launch import tryout
 from tuner.report.finish import finished, publish
 from tuner.spec import file as study_file
+from tuner.storage.store import Store
 from tuner.study import own_code
 from tuner.study.population import ask
 from tuner.study.study import Study, exists, load_data, open_study
@@ -51,16 +52,17 @@ def validate(
     options.check()
     device = "cpu" if options.detach else devices.resolve(options.device)
     place.prepare()
+    store = Store.of(place)
     study = options.study
-    plan = make_plan(place, options)
+    plan = make_plan(store, options)
     # What is wrong with the data, or with code of one's own, is said before anything is made.
     fingerprint = "" if plan.spec.command else load_data(plan.spec).fingerprint
     if said := own_code.notice(plan.spec):
         say(said)
         tryout.check(plan.spec)
-    label = study_file.find(study).stem if study and not exists(place, study) else (study or "quickstart")
+    label = study_file.find(study).stem if study and not exists(store, study) else (study or "quickstart")
     validation = create_or_resume(
-        place, label, plan, fingerprint, lambda name: _register(place, name, plan, fingerprint)
+        store, label, plan, fingerprint, lambda name: _register(place, name, plan, fingerprint)
     )
     if not queue.by_block(validation.optuna):
         for line in knobs_of(plan):
@@ -78,8 +80,8 @@ def validate(
     runs = records(validation)
     result = judge(validation.plan, runs)
     page = _report(validation, runs, result, options.lang, options.command)
-    if study and exists(place, study):
-        _tell_study(open_study(place, study), validation, result)
+    if study and exists(store, study):
+        _tell_study(open_study(store, study), validation, result)
     return result | {"name": validation.name, "report": str(page)}
 
 

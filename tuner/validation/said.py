@@ -19,7 +19,7 @@ def verdict(study: Study, config: Config) -> dict[str, Any] | None:
     from tuner.validation import blocks
 
     same = {part: spec_dict(study.spec)[part] for part in ("model", "command")}
-    for s in sorted(opening.open_storage(study.place.storage).get_all_studies(), key=lambda s: -s._study_id):
+    for s in study.store.newest_first():
         plan = s.user_attrs.get(blocks.KIND)
         if plan is None or s.user_attrs.get("data_fingerprint") != study.optuna.user_attrs["data_fingerprint"]:
             continue
@@ -40,7 +40,7 @@ def _judged(study: Study, name: str, arm: str) -> dict[str, Any] | None:
     from tuner.validation import blocks
     from tuner.validation.verdict import judge
 
-    opened = blocks.open_validation(study.place, name)
+    opened = blocks.open_validation(study.store, name)
     assert opened is not None
     states = [trial.state for trial in opening.trials(opened.optuna)]
     if TrialState.COMPLETE not in states or any(not state.is_finished() for state in states):
