@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _leave(f"error: {wrong}", 1)
     from tuner.cli import app
     from tuner.errors import InputError, RunError
+    from tuner.system.cause import first_line, root_cause
     from tuner.system.interrupt import Interrupted
     from tuner.system.output import tolerant
 
@@ -45,11 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         # Databases fail in many classes; naming them here would mean importing all of them for `--help`.
         if type(error).__module__.partition(".")[0] in ("optuna", "sqlalchemy", "sqlite3", "mlflow", "grpc"):
-            cause = getattr(error, "orig", None) or error.__cause__ or error
-            cause = getattr(cause, "orig", None) or cause
-            _leave(
-                f"error: the storage failed: {str(cause).splitlines()[0]}. Nothing is lost; start again to resume", 1
-            )
+            why = first_line(root_cause(error))
+            _leave(f"error: the storage failed: {why}. Nothing is lost; start again to resume", 1)
         _leave(format_exc(), 1)
 
 

@@ -7,7 +7,6 @@ import os
 import runpy
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,11 +15,12 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import RunError
 from tuner.system import device as devices
+from tuner.system.interrupt import handling, terminated_like_interrupted
 
 if TYPE_CHECKING:
     from tuner.launch._base import Workers
@@ -91,7 +91,7 @@ def start(name: str | None, place: Place, count: int, device: str) -> list[Proce
         for i in range(count):
             env = place.environment()
             if device == "cuda":
-                env["CUDA_VISIBLE_DEVICES"] = _visible(i)
+                env["CUDA_VISIBLE_DEVICES"] = devices.visible(i)
             log = logs / f"{name or 'any'}-worker-{i}.log"
             log.write_bytes(b"")
             process = _forkserver().Process(target=_worker, args=(command, env, log))
@@ -174,14 +174,8 @@ def _deaf() -> Iterator[None]:
     The terminal sends it to every process; multiprocessing's own handling comes after the preloading, which takes
     seconds and would end in a traceback.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python takes no handlers here
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
+    with handling(signal.SIG_IGN, signal.SIGINT):
         yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -203,22 +197,15 @@ def running(processes: Sequence[Process]) -> bool:
 @contextmanager
 def supervised(processes: Sequence[Process], stopping: Callable[[], None]) -> Iterator[None]:
     """Whatever ends the block ends the workers. Ctrl-C and SIGTERM let them hand their trials back first."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    # A notebook or a program may call this in a thread, where Python takes no handlers.
-    mine = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, handle) if mine else None
     try:
-        yield
-    except KeyboardInterrupt:
-        stopping()
-        stop(processes)
-        raise
+        with terminated_like_interrupted():
+            try:
+                yield
+            except KeyboardInterrupt:
+                stopping()
+                stop(processes)
+                raise
     finally:
-        if mine:
-            signal.signal(signal.SIGTERM, before)
         kill(processes)
 
 
@@ -240,9 +227,3 @@ def kill(processes: Sequence[Process]) -> None:
         p.process.kill()
     for p in processes:
         p.process.join()
-
-
-def _visible(i: int) -> str:
-    """The i-th of the GPUs that this process may use."""
-    allowed = [part for part in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if part]
-    return allowed[i % len(allowed)] if allowed else str(i)

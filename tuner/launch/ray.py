@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import runpy
-import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 from typing import Any
 
 from tuner.errors import InputError, RunError
 from tuner.launch._base import CPUS, MEMORY, Setting, Workers, require
+from tuner.system.interrupt import terminated_like_interrupted
 
 SETTINGS = {
     "cpus": CPUS,
@@ -72,7 +70,7 @@ def _run(ray: Any, workers: Workers, room: dict[str, int], say: Callable[[str], 
     codes: list[int] = []
     waiting = list(started)
     try:
-        with _terminated_like_interrupted():
+        with terminated_like_interrupted():
             while waiting:
                 # One that ended well saw the end of the study: who still waits for a free place need not come.
                 over = 0 in codes
@@ -125,15 +123,3 @@ def _leave(ray: Any, refs: list[Any]) -> None:
         ray.cancel(ref)
     if refs:
         ray.wait(refs, num_returns=len(refs), timeout=PATIENCE)
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    def handle(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -22,6 +22,7 @@ from tuner.study.find import validations
 from tuner.study.study import Study, open_study
 from tuner.study.summary import summarise
 from tuner.system.address import HOST, check_port, is_local
+from tuner.system.interrupt import handling
 from tuner.system.masking import masked
 from tuner.system.place import Place, sqlite_url
 from tuner.tracking import links, ui_app
@@ -178,12 +179,8 @@ def _interruptible() -> Iterator[Callable[[bool], None]]:
         if armed and asked:
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handling(handle, signal.SIGINT, signal.SIGTERM):
         yield arm
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _wait(server: subprocess.Popen[bytes], url: str, log: str, seconds: float = 120.0) -> None:

@@ -15,7 +15,6 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 from tuner.errors import InputError
-from tuner.system.masking import masked
 from tuner.system.place import sqlite_file
 
 OPTUNA, MLFLOW = "Optuna", "MLflow"
@@ -107,10 +106,3 @@ def use_wal(path: Path) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
     finally:
         connection.close()
-
-
-def first_line(error: BaseException) -> str:
-    """What went wrong, in one line, from the error at the bottom."""
-    cause = getattr(error, "orig", None) or error.__cause__ or error
-    cause = getattr(cause, "orig", None) or cause
-    return masked(next((line for line in str(cause).splitlines() if line.strip()), type(cause).__name__))

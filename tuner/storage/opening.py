@@ -21,9 +21,10 @@ from tuner.spec.model import Spec
 from tuner.spec.sections import Range
 from tuner.storage import proxy
 from tuner.storage.cache import QueueCache
-from tuner.storage.database import OPTUNA, connect_args, first_line, made_once
+from tuner.storage.database import OPTUNA, connect_args, made_once
 from tuner.storage.patient import Patient
 from tuner.storage.record import TrialRecord
+from tuner.system.cause import first_line, root_cause
 from tuner.system.masking import masked
 
 LOCK = ".lock:"
@@ -59,12 +60,12 @@ def open_storage(url: str) -> BaseStorage:
         ) from None
     except RuntimeError as error:
         other = "" if "table schema" not in str(error) else _OTHER_VERSION.format(optuna.__version__)
-        raise InputError(f"storage {masked(url)} cannot be opened: {other}{first_line(error)}") from None
+        raise InputError(f"storage {masked(url)} cannot be opened: {other}{first_line(root_cause(error))}") from None
     except (SQLAlchemyError, sqlite3.Error, OSError, ValueError) as error:
         # InputError, a ValueError too, says all there is to say.
         if isinstance(error, InputError):
             raise
-        raise InputError(f"storage {masked(url)} cannot be opened: {first_line(error)}") from None
+        raise InputError(f"storage {masked(url)} cannot be opened: {first_line(root_cause(error))}") from None
 
 
 def _closed_when_unused(storage: QueueCache) -> QueueCache:

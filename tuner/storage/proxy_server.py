@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 
 from tuner.errors import InputError
 from tuner.storage.proxy import PREFIX, require_grpc, without_warning
 from tuner.system.address import check_port
+from tuner.system.interrupt import terminated_like_interrupted
 from tuner.system.masking import masked
 
 
@@ -30,18 +28,6 @@ def serve(url: str, host: str, port: int, say: Callable[[str], None]) -> None:
     require_grpc()
     opened = opening.open_storage(url)
     check_port(host, port)  # gRPC itself would share a port that another of its servers has
-    with _terminated_like_interrupted(), without_warning():
+    with terminated_like_interrupted(), without_warning():
         say(f"proxy for {masked(url)} at {PREFIX}{host}:{port}; Ctrl-C ends it")
         run_grpc_proxy_server(opened, host=host, port=port)
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    def handle(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

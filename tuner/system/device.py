@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from tuner.errors import InputError
@@ -38,6 +39,16 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def visible(index: int, environment: Mapping[str, str] | None = None) -> str:
+    """What CUDA_VISIBLE_DEVICES names the index-th of the GPUs that a process with this environment may use."""
+    allowed = [
+        part
+        for part in (os.environ if environment is None else environment).get("CUDA_VISIBLE_DEVICES", "").split(",")
+        if part
+    ]
+    return allowed[index % len(allowed)] if allowed else str(index)
 
 
 def default_workers(device: str) -> int:

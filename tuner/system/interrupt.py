@@ -7,14 +7,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
+from typing import Any
 
 STOP = threading.Event()
 """Set by a signal; looked at once an epoch."""
@@ -22,6 +19,8 @@ ALIVE = "TUNER_ALIVE_FILE"
 """Environment variable: a file that is touched once an epoch, and while a worker waits, for whoever watches over it."""
 GRACE = 3.0
 """Seconds after a signal in which an epoch may still end; a longer one is broken off, back to the last checkpoint."""
+
+Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
 
 _inside = False
 _until = 0.0
@@ -57,6 +56,31 @@ def leave_before_long() -> None:
         raise Interrupted
 
 
+def _handles() -> bool:
+    """Python takes handlers in the main thread alone; a notebook or a program may be in another."""
+    return threading.current_thread() is threading.main_thread()
+
+
+@contextmanager
+def handling(handle: Handler, *numbers: signal.Signals) -> Iterator[None]:
+    """In this block `handle` gets these signals, where it can; afterwards who got them before does."""
+    before = {number: signal.signal(number, handle) for number in numbers if _handles()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def terminated_like_interrupted() -> AbstractContextManager[None]:
+    """SIGTERM ends this block as Ctrl-C does."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    return handling(handle, signal.SIGTERM)
+
+
 @contextmanager
 def signals() -> Iterator[None]:
     """SIGINT and SIGTERM end the work at the next epoch, or within seconds; a second one leaves at once.
@@ -64,7 +88,7 @@ def signals() -> Iterator[None]:
     An inner block adds nothing.
     """
     global _inside
-    if _inside or threading.current_thread() is not threading.main_thread():
+    if _inside or not _handles():
         yield
         return
 
@@ -77,13 +101,11 @@ def signals() -> Iterator[None]:
 
     STOP.clear()
     _inside = True
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        with handling(handle, signal.SIGINT, signal.SIGTERM):
+            yield
     finally:
         _inside = False
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def orphaned() -> bool:

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from trainer.text import printable
+from tuner.system.cause import first_line
 from tuner.system.interrupt import rest
-from tuner.system.masking import masked
 
 LONGEST = 600.0
 """Seconds for which a connection is waited for before it counts as broken. A full disk is waited for without end."""
@@ -125,7 +125,7 @@ def _database(error: BaseException) -> Trouble | None:
         return Trouble("no room on the disk of the database", full=True)
     # connection, shut down or starting, too many connections, serialization failure, deadlock, lock timeout
     if state[:2] == "08" or state[:3] == "57P" or state in ("53300", "40001", "40P01", "55P03"):
-        return Trouble(_line(error))
+        return Trouble(first_line(error))
     from sqlalchemy import exc
 
     if isinstance(error, exc.TimeoutError):
@@ -134,7 +134,7 @@ def _database(error: BaseException) -> Trouble | None:
         return None
     # A driver that could not connect at all names no state.
     unnamed = isinstance(error, (exc.OperationalError, exc.InterfaceError)) and not getattr(error.orig, "sqlstate", "")
-    return Trouble(f"no connection ({_line(error.orig)})") if error.connection_invalidated or unnamed else None
+    return Trouble(f"no connection ({first_line(error.orig)})") if error.connection_invalidated or unnamed else None
 
 
 def _network(error: BaseException) -> Trouble | None:
@@ -153,7 +153,3 @@ def _network(error: BaseException) -> Trouble | None:
     if status is not None and status() in (429, 502, 503, 504):
         return Trouble("the server is not ready")
     return None
-
-
-def _line(error: BaseException | None) -> str:
-    return masked(next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__))

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tuner.errors import InputError, RunError
-from tuner.storage.database import MLFLOW, first_line, is_database, made_once
+from tuner.storage.database import MLFLOW, is_database, made_once
+from tuner.system.cause import first_line, root_cause
 from tuner.system.masking import masked
 from tuner.system.waiting import find, impatient, ride_out
 from tuner.tracking import homes
@@ -81,7 +82,8 @@ class Tracker:
             raise
         except Exception as error:
             other = _OTHER_VERSION.format(mlflow.__version__) if "database schema" in str(error) else ""
-            raise InputError(f"tracking URI {masked(uri)} cannot be opened: {other}{first_line(error)}") from None
+            why = first_line(root_cause(error))
+            raise InputError(f"tracking URI {masked(uri)} cannot be opened: {other}{why}") from None
 
     def study(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> dict[str, str]:
         """The experiment and the parent run of a new study, as ids."""

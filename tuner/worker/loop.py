@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tuner.errors import RunError
 from tuner.storage.watch import Keeper
+from tuner.system.cause import first_line, root_cause
 from tuner.system.interrupt import Interrupted
 from tuner.worker.checkpoint import tidy
 from tuner.worker.trial import Attempt
@@ -102,8 +103,7 @@ def around_the_trial(error: Exception) -> str | None:
     if isinstance(error, RunError):
         return str(error)
     if isinstance(error, (SQLAlchemyError, StorageInternalError)):
-        cause = getattr(error, "orig", None) or error.__cause__ or error
-        return f"the storage failed: {str(cause).splitlines()[0]}"
+        return f"the storage failed: {first_line(root_cause(error))}"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
         return f"cannot write: {error}"
     return None

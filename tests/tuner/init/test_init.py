@@ -14,10 +14,10 @@ from tuner.init import guess
 from tuner.init.measure import Measured, measure
 from tuner.init.model import init as init_model
 from tuner.init.study import init
+from tuner.launch import tryout
 from tuner.report.finish import finish
 from tuner.spec import file as study_file
 from tuner.spec.edit import with_overrides
-from tuner.study import own_code
 from tuner.study.make import create_study
 from tuner.worker import worker
 
@@ -145,7 +145,7 @@ def test_a_template_of_a_model_runs_at_once(data_file, tmp_path, make_place):
     lines = [line for name in ("own.py", "own.yaml") for line in (tmp_path / name).read_text().splitlines()]
     assert max(map(len, lines)) <= 120
     spec = study_file.load(str(file))
-    own_code.check(spec)
+    tryout.check(spec)
     study = create_study(make_place(), "own", with_overrides(spec, trials=3, epochs=2))
     assert worker.work(study, device="cpu", say=lambda text: None) == 3
     summary = finish(study)

@@ -3,6 +3,7 @@
 import pytest
 
 from tuner.errors import InputError
+from tuner.launch import tryout
 from tuner.spec import file as study_file
 from tuner.study import own_code
 
@@ -50,15 +51,15 @@ def script_spec(folder, command):
 
 def wrong(spec):
     with pytest.raises(InputError) as error:
-        own_code.check(spec)
+        tryout.check(spec)
     return str(error.value)
 
 
 def test_a_model_that_is_fine_and_a_study_of_nothing_own(model_spec, tiny):
-    own_code.check(model_spec(MODEL))
+    tryout.check(model_spec(MODEL))
     assert own_code.notice(model_spec(None)).startswith("runs code of your own: ")
     spec = study_file.load(str(tiny))
-    own_code.check(spec)
+    tryout.check(spec)
     assert own_code.notice(spec) is None and own_code.fingerprints(spec) == {}
 
 

@@ -19,6 +19,7 @@ from trainer.train import Receiver
 from tuner.errors import UserCodeError
 from tuner.spec.command import Command
 from tuner.spec.model import Spec
+from tuner.system import device as devices
 from tuner.worker.script.metrics import CsvRows, Epochs, JsonLines, Log
 from tuner.worker.script.process import Process, ended
 
@@ -173,7 +174,5 @@ def environment(spec: Spec, device: str, told: Path) -> dict[str, str]:
     if device == "cpu":
         kept["CUDA_VISIBLE_DEVICES"] = ""
     elif device.startswith("cuda:"):
-        allowed = [part for part in kept.get("CUDA_VISIBLE_DEVICES", "").split(",") if part]
-        index = int(device.removeprefix("cuda:"))
-        kept["CUDA_VISIBLE_DEVICES"] = allowed[index] if index < len(allowed) else str(index)
+        kept["CUDA_VISIBLE_DEVICES"] = devices.visible(int(device.removeprefix("cuda:")), kept)
     return kept | spec.script.environment
