@@ -11,7 +11,22 @@ from typing import Annotated
 import typer
 
 from tuner._version import __version__
-from tuner.cli import adopt, data, doctor, examples, export, init, launch, proxy, start, status, ui, validate, worker
+from tuner.cli import (
+    adopt,
+    data,
+    doctor,
+    examples,
+    export,
+    gate,
+    init,
+    launch,
+    proxy,
+    start,
+    status,
+    ui,
+    validate,
+    worker,
+)
 
 app = typer.Typer(
     name="tuner",
@@ -63,6 +78,7 @@ VERBS: tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...] = (
         ("tuner launch slurm quickstart --workers 8 --set time=4:00:00", "tuner launch k8s quickstart --workers 8"),
     ),
     ("proxy", proxy.proxy, ("tuner proxy --storage postgresql+psycopg://tuner@db/optuna",)),
+    ("gate", gate.gate, ("tuner gate quickstart --baseline baseline --candidate basic",)),
     ("examples", examples.examples, ("tuner examples", "tuner examples my_folder")),
     ("doctor", doctor.doctor, ("tuner doctor",)),
 )
