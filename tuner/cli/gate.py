@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import DATA, AsJson, Device, Population, Quiet, State, Storage, Tracking, open_place
+from tuner.cli.options import DATA, AsJson, Device, Population, Project, Quiet, State, Storage, Tracking, open_place
 from tuner.cli.show import out
 from tuner.errors import InputError
 from tuner.system.place import STATE
@@ -29,6 +29,7 @@ def gate(
     state: State = STATE,
     storage: Storage = None,
     tracking_uri: Tracking = None,
+    project: Project = None,
     device: Device = None,
     population: Population = None,
     quiet: Quiet = False,
@@ -39,26 +40,27 @@ def gate(
     harmless change in at most 5% of cases: each spends a part, and the same change again gets the same answer.
     """
     from tuner.validation.gating import answer, label
+    from tuner.validation.options import ValidateOptions
     from tuner.validation.progress import following
 
     if candidate is None:
         raise InputError("--candidate is missing: expected a plan, best or trial:N of STUDY, or a config file")
+    asked = ValidateOptions(
+        study=study,
+        baseline=baseline,
+        candidate=candidate,
+        seeds=seeds,
+        epochs=epochs,
+        margin=margin,
+        data=data,
+        workers=workers,
+        dose_response=False,
+        device=device,
+        population=population,
+    )
     with following(quiet) as (say, look):
         result = answer(
-            open_place(state, storage, tracking_uri),
-            study,
-            name=name or label(study),
-            baseline=baseline,
-            candidate=candidate,
-            seeds=seeds,
-            epochs=epochs,
-            margin=margin,
-            data=data,
-            workers=workers,
-            device=device,
-            population=population,
-            say=say,
-            look=look,
+            open_place(state, storage, tracking_uri, project), name or label(study), asked, say=say, look=look
         )
     if summary is not None:
         try:

@@ -15,44 +15,26 @@ from tuner.system.place import Place
 from tuner.validation import gate
 from tuner.validation.blocks import open_validation, records
 from tuner.validation.measures import metric
+from tuner.validation.options import ValidateOptions
 from tuner.validation.run import validate
 from tuner.validation.running import Look
 from tuner.validation.verdict import context_of, primary
 
 
 def answer(
-    place: Place,
-    study: str,
-    *,
-    name: str,
-    baseline: str,
-    candidate: str,
-    seeds: int,
-    say: Callable[[str], None],
-    look: Look,
-    **settings: Any,
+    place: Place, name: str, options: ValidateOptions, *, say: Callable[[str], None], look: Look
 ) -> dict[str, Any]:
     """Answer a request; returns `passed`, the figures behind it and a summary in Markdown under `summary`.
 
-    name: of the gate, which keeps its ledger in the state folder; settings: epochs, data, margin, workers, device and
-    population, as of `validate`. Raises InputError where the request asks for something else than the gate's first one.
+    name: of the gate, which keeps its ledger in the state folder; options: of one pair of arms, with the number of
+    seeds. Raises InputError where the request asks for something else than the gate's first one.
     """
     file = place.state / "gates" / f"{names.check(name)}.json"
     ledger = gate.read(file)
-    asked = {"study": study, "seeds": seeds, **{key: settings.get(key) for key in ("epochs", "data", "margin")}}
+    asked = {field: getattr(options, field) for field in ("study", "seeds", "epochs", "data", "margin")}
     if ledger is not None:
         ledger.check(asked | {key: ledger.fixed[key] for key in ("metric", "content") if key in ledger.fixed}, file)
-    result = validate(
-        place,
-        study,
-        baseline=baseline,
-        candidate=candidate,
-        seeds=seeds,
-        dose_response=False,
-        say=say,
-        look=look,
-        **settings,
-    )
+    result = validate(place, options, say=say, look=look)
     opened = open_validation(place, result["name"])
     assert opened is not None
     plan, runs = opened.plan, records(opened)
