@@ -21,6 +21,7 @@ from tuner.study.study import exists, open_study
 from tuner.study.summary import best_trial
 from tuner.system.place import Place
 from tuner.validation import naming, recommendation
+from tuner.validation.designs import family
 from tuner.validation.options import ValidateOptions
 from tuner.validation.plan import Plan
 from tuner.validation.statistics import seeds_for_claims
@@ -61,10 +62,11 @@ def make_plan(where: Place | Store, options: ValidateOptions) -> Plan:
     )
     if not plan.candidates and not plan.doses:
         raise InputError("nothing to compare: the recommendation has no plan, no arm and no dose-response")
-    needed = max(seeds_for_claims(max(1, len(plan.candidates))), FIRST_LOOK if options.until_decided else 0)
+    judged = max(1, len(family(plan)))
+    needed = max(seeds_for_claims(judged), FIRST_LOOK if options.until_decided else 0)
     if plan.seeds < needed:
         raise InputError(
-            f"--seeds {plan.seeds} is too few: {len(plan.candidates)} comparisons need at least {needed} paired seeds "
+            f"--seeds {plan.seeds} is too few: {judged} comparisons need at least {needed} paired seeds "
             "for any of them to be significant (exact sign-flip test, Holm)"
         )
     return plan

@@ -147,7 +147,7 @@ def show(result: dict[str, Any], console: Console) -> None:
 
     console.print()
     for c in result["comparisons"]:
-        style = {"better": "green", "worse": "red"}.get(c["verdict"], "")
+        style = {"better": "green", "worse": "red"}.get(c["word"], "")
         console.print(sentence(result, c["candidate"]), style=style or None, soft_wrap=not console.is_terminal)
     if result["claims"]:
         head = ("claim", "claimed %", "naive %", "measured %", "95% CI", "verdict")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -29,18 +28,23 @@ def judge(plan: Plan, records: Records) -> dict[str, Any]:
     metric = measures.metric(plan.primary, plan.reported)
     direction = "maximize" if metric.higher_is_better else "minimize"
     often = plan.until_decided
+    family = designs.contrasts(plan, values)
+    steps = designs.ladder(plan.ladder, family)
+    for step in steps:
+        step["word"] = _word(plan, step["ci"], len(records[base]))
     found = {
         "primary": plan.primary,
         "metric": metric.what,
         "margin": plan.margin,
         "seeds": len(records[base]),
+        "together": len(family),
         "epochs": plan.spec.training.epochs,
         "arms": arms(plan, records, context),
         "comparisons": comparisons(plan, records, context),
         "claims": claims(plan, records, context),
         "dose_response": designs.dose_response(values, plan.doses, plan.margin, direction, often) if plan.doses else [],
-        "ladder": designs.ladder(values, plan.ladder, often),
-        "factorial": designs.interaction(values, base, **plan.factorial, often=often) if plan.factorial else None,
+        "ladder": steps,
+        "factorial": designs.interaction(base, **plan.factorial, found=family) if plan.factorial else None,
         "left_out": [name for name in measures.METRICS if measures.lacks(records, name, list(records), context)],
     }
     return cast(dict[str, Any], plain(found))
@@ -102,56 +106,64 @@ def arms(plan: Plan, records: Records, context: measures.Context) -> dict[str, A
     return found
 
 
+def _word(plan: Plan, ci: Sequence[float], n: int) -> statistics.Word:
+    """The one word for a contrast of the primary metric, wherever it is shown."""
+    higher = measures.metric(plan.primary, plan.reported).higher_is_better
+    return statistics.word(*ci, margin=plan.margin, direction="maximize" if higher else "minimize", n=n)
+
+
 def comparisons(plan: Plan, records: Records, context: measures.Context) -> list[dict[str, Any]]:
-    """Every arm against the baseline on the primary metric, Holm over them; the null arm last and outside of Holm."""
+    """Every arm against the baseline on the primary metric, by intervals that hold together; the null arm last.
+
+    The null arm stands outside: its interval is its own, and leaves 0 out only at an alarm.
+    """
     base = next(iter(plan.arms))
     values = primary(plan, records, context)
     metric = measures.metric(plan.primary, plan.reported)
     direction: statistics.Direction = "maximize" if metric.higher_is_better else "minimize"
+    family = designs.contrasts(plan, values)
+    rng, often = np.random.default_rng(0), plan.until_decided
+    differences = {NULL: values[NULL] - values[base]}
+    alone = statistics.simultaneous(differences, rng, often=often, reject_at=statistics.ALARM)[NULL]
+    pairs = [*((name, family[base, name]) for name in plan.candidates), (NULL, alone)]
 
-    def compare(name: str, claims: int) -> statistics.Comparison:
-        rng = np.random.default_rng(0)
-        found = statistics.compare(
-            values[base], values[name], margin=plan.margin, direction=direction, rng=rng, claims=claims
+    def row(name: str, found: statistics.Contrast) -> dict[str, Any]:
+        # Equal in that nothing was measured is not equivalent.
+        silent = all(r["state"] != "complete" for r in (*records[base], *records[name]))
+        said = "inconclusive" if silent else _word(plan, [found.lo, found.hi], len(values[base]))
+        plain_verdict = {"better by less": "equivalent", "worse by less": "equivalent"}.get(said, said)
+        planned = statistics.compare(
+            values[base],
+            values[name],
+            margin=plan.margin,
+            direction=direction,
+            rng=np.random.default_rng(0),
+            claims=len(family) if name != NULL else 1,
         )
-        return _looked_at_often(found, values[name] - values[base]) if plan.until_decided else found
-
-    judged = [compare(name, len(plan.candidates)) for name in plan.candidates]
-    if not plan.until_decided:
-        judged = statistics.together(judged)
-    pairs = [*zip(plan.candidates, judged, strict=True), (NULL, compare(NULL, 1))]
-    # Equal in that nothing was measured is not equivalent.
-    silent = [name for name, _ in pairs if all(r["state"] != "complete" for r in (*records[base], *records[name]))]
-    pairs = [(n, replace(c, verdict="inconclusive", seeds_needed=None) if n in silent else c) for n, c in pairs]
-    return [
-        {
+        n, needed = planned.n, planned.seeds_needed
+        if silent:
+            needed = None
+        elif plain_verdict != "inconclusive":
+            needed = n
+        elif needed is not None:
+            needed = max(needed, n + 1)
+        return {
             "baseline": base,
             "candidate": name,
             "metric": plan.primary,
-            "difference": c.difference,
-            "ci": [c.lo, c.hi],
-            "method": c.method,
-            "p": c.p,
-            "p_holm": c.p_holm,
-            "probability_better": c.probability_better,
-            "verdict": c.verdict,
-            "seeds_needed": c.seeds_needed,
-            "smallest_effect": c.smallest_effect,
+            "difference": found.difference,
+            "ci": [found.lo, found.hi],
+            "method": "confidence sequence" if often else found.method,
+            "p": found.p,
+            "p_holm": found.p_holm,
+            "probability_better": planned.probability_better,
+            "verdict": plain_verdict,
+            "word": said,
+            "seeds_needed": needed,
+            "smallest_effect": planned.smallest_effect,
         }
-        for name, c in pairs
-    ]
 
-
-def _looked_at_often(found: statistics.Comparison, differences: np.ndarray) -> statistics.Comparison:
-    """The same comparison by a confidence sequence over all claims, which stays honest however often one looks."""
-    lows, highs = statistics.confidence_sequence(differences, found.alpha / found.claims)
-    lo, hi = float(lows[-1]), float(highs[-1])
-    outcome = statistics.verdict(lo, hi, margin=found.margin, direction=found.direction, n=found.n)
-    needed: int | None = found.n
-    if outcome == "inconclusive":
-        # The estimate is that of a single look at the end; a sequence needs more, and at least one more than these.
-        needed = None if found.seeds_needed is None else max(found.seeds_needed, found.n + 1)
-    return replace(found, lo=lo, hi=hi, method="confidence sequence", verdict=outcome, seeds_needed=needed)
+    return [row(name, found) for name, found in pairs]
 
 
 def claims(plan: Plan, records: Records, context: measures.Context) -> list[dict[str, Any]]:

@@ -16,7 +16,10 @@ STRINGS: dict[str, dict[str, str]] = {
         # verdicts
         "better": "better",
         "worse": "worse",
+        "better by less": "better, but by less than the margin",
+        "worse by less": "worse, but by less than the margin",
         "equivalent": "equivalent",
+        "null_word": "noise",
         "inconclusive": "inconclusive",
         "supported": "supported",
         "refuted": "refuted",
@@ -24,6 +27,8 @@ STRINGS: dict[str, dict[str, str]] = {
         "more than claimed": "more than claimed",
         "is better": "{candidate} is better than {baseline}",
         "is worse": "{candidate} is worse than {baseline}",
+        "is better by less": "{candidate} is better than {baseline}, but by less than the margin of {margin}",
+        "is worse by less": "{candidate} is worse than {baseline}, but by less than the margin of {margin}",
         "is equivalent": "{candidate} is equivalent to {baseline} within {margin}",
         "is inconclusive": "{candidate} cannot be told from {baseline} yet",
         "sentence": "{what}: {difference} {metric}, 95% CI [{lo}, {hi}]",
@@ -32,6 +37,8 @@ STRINGS: dict[str, dict[str, str]] = {
         "none better": "no configuration is shown to be better than `{baseline}`",
         "all better": "better than `{baseline}`: {names}",
         "all worse": "worse: {names}",
+        "all better by less": "better, but by less than the margin of {margin}: {names}",
+        "all worse by less": "worse, but by less than the margin of {margin}: {names}",
         "all equivalent": "equivalent within {margin}: {names}",
         "all inconclusive": "not decided yet: {names}",
         "headline": "Over {seeds} paired seeds {parts}.",
@@ -81,11 +88,12 @@ STRINGS: dict[str, dict[str, str]] = {
         "needed": "seeds needed",
         "smallest": "smallest effect that shows",
         "forest_caption": "Mean difference from `{baseline}` within the same seed, and its 95% interval; shaded: the "
-        "margin of {margin}. An interval inside the band is equivalent, one that excludes zero and passes Holm is a "
-        "difference. Below the line: the null arm.",
-        "forest_note": "p: exact sign-flip test over seeds, with Holm's correction over the arms (the null arm stands "
-        "outside). Smallest effect that shows: what so many "
-        "seeds detect with a power of 80%. Equivalence is not corrected: each arm by its own interval.",
+        "margin of {margin}. An interval inside the band is equivalent, one that excludes zero is a difference. The "
+        "intervals of all {together} comparisons hold together with 95% confidence, and agree with Holm's correction. "
+        "Below the line: the null arm.",
+        "forest_note": "p: the larger of the exact sign-flip test and the t test over seeds, with Holm's correction "
+        "over this table, the ladder and the interaction (the null arm stands outside; its interval leaves zero out "
+        "only at a p of 0.005 or less). Smallest effect that shows: what so many seeds detect with a power of 80%.",
         "by t": "Intervals: Student's t over the seeds. A bootstrap over so few is too narrow (BCa holds 90% "
         "instead of 95% at 10 seeds).",
         "by sequence": "Intervals: a confidence sequence, which holds however often one looks; it is wider than "
@@ -145,11 +153,7 @@ STRINGS: dict[str, dict[str, str]] = {
         # designs
         "h_ladder": "One change at a time",
         "step": "step",
-        "ladder_note": "Each step is compared with the one before it; without correction for several looks.",
-        "says better": "better",
-        "says worse": "worse",
-        "says equivalent": "no difference beyond {margin}",
-        "says inconclusive": "cannot be told from zero",
+        "ladder_note": "Each step is compared with the one before it; the intervals hold together with those above.",
         "h_factorial": "Two changes, alone and together",
         "alone": "`{arm}` alone",
         "both": "both (`{arm}`)",
@@ -212,7 +216,10 @@ STRINGS: dict[str, dict[str, str]] = {
         "colon": "：",
         "better": "更好",
         "worse": "更差",
+        "better by less": "更好，但不足界限",
+        "worse by less": "更差，但不足界限",
         "equivalent": "等效",
+        "null_word": "噪声",
         "inconclusive": "尚无定论",
         "supported": "得到支持",
         "refuted": "被否定",
@@ -220,6 +227,8 @@ STRINGS: dict[str, dict[str, str]] = {
         "more than claimed": "超出所称",
         "is better": "{candidate} 优于 {baseline}",
         "is worse": "{candidate} 劣于 {baseline}",
+        "is better by less": "{candidate} 优于 {baseline}，但差异小于界限 {margin}",
+        "is worse by less": "{candidate} 劣于 {baseline}，但差异小于界限 {margin}",
         "is equivalent": "{candidate} 与 {baseline} 等效（界限 {margin} 以内）",
         "is inconclusive": "{candidate} 与 {baseline} 目前无法区分",
         "sentence": "{what}：{metric}相差 {difference}，95% 置信区间 [{lo}, {hi}]",
@@ -227,6 +236,8 @@ STRINGS: dict[str, dict[str, str]] = {
         "none better": "没有任何配置被证明优于 `{baseline}`",
         "all better": "优于 `{baseline}`：{names}",
         "all worse": "更差：{names}",
+        "all better by less": "更好，但差异小于界限 {margin}：{names}",
+        "all worse by less": "更差，但差异小于界限 {margin}：{names}",
         "all equivalent": "在 {margin} 以内等效：{names}",
         "all inconclusive": "尚无定论：{names}",
         "headline": "{seeds} 个配对种子的结果：{parts}。",
@@ -270,9 +281,12 @@ STRINGS: dict[str, dict[str, str]] = {
         "needed": "所需种子数",
         "smallest": "可检出的最小效应",
         "forest_caption": "同一种子内与 `{baseline}` 之差的均值及其 95% 区间；阴影为界限 {margin}。"
-        "区间落在阴影内即为等效；区间不含零且通过 Holm 校正才算有差异。横线以下为空白对照组。",
-        "forest_note": "p：对种子的精确符号翻转检验，并对各实验组作 Holm 校正（空白对照组不计入）。可检出的最小效应："
-        "这么多种子能以 80% 的功效检出的差异。等效不作校正：各组均依据自身的区间。",
+        "区间落在阴影内即为等效，不含零即为有差异。全部 {together} 项比较的区间以 95% 的把握一并成立，"
+        "并与 Holm 校正一致。"
+        "横线以下为空白对照组。",
+        "forest_note": "p：对种子的精确符号翻转检验与 t 检验中较大者；Holm 校正涵盖本表、逐项叠加的改动与交互作用"
+        "（空白对照组不计入，其区间仅在 p 不大于 0.005 时不含零）。可检出的最小效应："
+        "这么多种子能以 80% 的功效检出的差异。",
         "by t": "区间：对种子的 Student t 区间。种子这么少时自助法区间过窄（10 个种子时 BCa "
         "的实际覆盖率是 90%，而非 95%）。",
         "by sequence": "区间：置信序列，无论查看多少次都成立，因此比 Student t 区间更宽。",
@@ -325,11 +339,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "均依据 95% 区间。",
         "h_ladder": "逐项叠加的改动",
         "step": "步骤",
-        "ladder_note": "每一步都与前一步比较；未作多重比较校正。",
-        "says better": "更好",
-        "says worse": "更差",
-        "says equivalent": "差异不超过 {margin}",
-        "says inconclusive": "无法与零区分",
+        "ladder_note": "每一步都与前一步比较；区间与上表的各项比较一并成立。",
         "h_factorial": "两项改动：单独与同时",
         "alone": "仅 `{arm}`",
         "both": "两者同时（`{arm}`）",

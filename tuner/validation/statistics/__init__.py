@@ -20,9 +20,11 @@ from tuner.validation.statistics.intervals import (
 from tuner.validation.statistics.planning import MOST_SEEDS, seeds_for_claims, seeds_needed, smallest_effect
 from tuner.validation.statistics.sequence import SEQUENCE_FROM, SEQUENCE_PRIOR, confidence_sequence
 from tuner.validation.statistics.significance import EXACT_TO, FLIPS, holm, sign_flip_p, smallest_p
+from tuner.validation.statistics.simultaneous import ALARM, Contrast, Word, best_of, simultaneous, word
 from tuner.validation.statistics.values import Direction
 
 __all__ = [
+    "ALARM",
     "EXACT_TO",
     "FLIPS",
     "MOST_SEEDS",
@@ -31,10 +33,13 @@ __all__ = [
     "SEQUENCE_PRIOR",
     "ClaimVerdict",
     "Comparison",
+    "Contrast",
     "Direction",
     "Looks",
     "RelativeChange",
     "Verdict",
+    "Word",
+    "best_of",
     "claim_p",
     "claim_verdict",
     "compare",
@@ -49,8 +54,10 @@ __all__ = [
     "seeds_for_claims",
     "seeds_needed",
     "sign_flip_p",
+    "simultaneous",
     "smallest_effect",
     "smallest_p",
     "together",
     "verdict",
+    "word",
 ]

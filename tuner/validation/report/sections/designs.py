@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuner.report.document import Badge, Block, Heading, Table, Text
 from tuner.validation.report.numbers import interval, signed
-from tuner.validation.report.sections.source import Source, in_words
+from tuner.validation.report.sections.source import Source
 
 
 def designs(s: Source) -> list[Block]:
@@ -14,7 +14,7 @@ def designs(s: Source) -> list[Block]:
         rows: list[list[str | Badge]] = []
         for step in s.result["ladder"]:
             name = f"`{step['from']}` → `{step['to']}`"
-            rows.append([name, signed(step["difference"]), interval(step["ci"]), in_words(s, step["ci"])])
+            rows.append([name, signed(step["difference"]), interval(step["ci"]), s.badge(step["word"])])
         head = [w(k) for k in ("step", "difference", "ci", "reading")]
         blocks += [Heading(w("h_ladder")), Table(head, rows, frozenset({0, 3})), Text(w("ladder_note"), "note")]
     f = s.result["factorial"]
@@ -22,9 +22,8 @@ def designs(s: Source) -> list[Block]:
         by_name = {c["candidate"]: c for c in s.result["comparisons"]}
         rows = []
         for part, key in (("first", "alone"), ("second", "alone"), ("both", "both")):
-            ci = by_name[f[part]]["ci"] if f[part] in by_name else None
-            said = in_words(s, ci) if ci else ""
-            rows.append([w(key, arm=f[part]), signed(f[f"effect_{part}"]), interval(ci), said])
+            c = by_name[f[part]]
+            rows.append([w(key, arm=f[part]), signed(f[f"effect_{part}"]), interval(c["ci"]), s.badge(c["word"])])
         lo, hi = f["ci"]
         says = "sum more" if lo > 0 else "sum less" if hi < 0 else "sum equal"
         rows.append([w("interaction"), signed(f["interaction"]), interval(f["ci"]), Badge(w(says), "open")])

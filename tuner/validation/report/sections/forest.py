@@ -18,13 +18,12 @@ def forest(s: Source) -> list[Block]:
 
     def bar(c: Mapping[str, Any], tone: str) -> figures.Bar:
         lo, hi = ends(c["ci"])
-        return figures.Bar(
-            c["candidate"], c["difference"], lo, hi, tone, f"{signed(c['difference'])}  {w(c['verdict'])}"
-        )
+        said = w("null_word" if c is s.null and c["word"] not in ("better", "worse") else c["word"], margin=s.margin)
+        return figures.Bar(c["candidate"], c["difference"], lo, hi, tone, f"{signed(c['difference'])}  {said}")
 
-    bars = [bar(c, TONES.get(c["verdict"], "open")) for c in s.candidates]
+    bars = [bar(c, TONES.get(c["word"], "open")) for c in s.candidates]
     null = bar(s.null, "null")
-    caption = w("forest_caption", baseline=s.base, margin=s.margin)
+    caption = w("forest_caption", baseline=s.base, margin=s.margin, together=s.result["together"])
     caption += f" *{w.metric(s.plan.primary)}{w('colon')}{w('higher' if s.sign > 0 else 'lower')}*"
     if figures.clips([*bars, null], figures.reach([*bars, null], s.plan.margin)):
         caption += " " + w("clipped")
@@ -34,7 +33,7 @@ def forest(s: Source) -> list[Block]:
         cells = [f"`{c['candidate']}`", signed(c["difference"]), interval(c["ci"]), p_value(c["p"])]
         cells += [p_value(c["p_holm"]) if c["candidate"] != NULL else "", f"{c['probability_better']:.2f}"]
         smallest = "" if c["smallest_effect"] is None else f"{c['smallest_effect']:.4f}"
-        rows.append([*cells, smallest, needed, s.badge(c["verdict"])])
+        rows.append([*cells, smallest, needed, s.badge(c["word"])])
     keys = ("candidate", "difference", "ci", "p", "p_holm", "probability", "smallest", "needed", "verdict")
     head = ["p" if key == "p" else w(key) for key in keys]
     return [

@@ -10,7 +10,7 @@ from tuner.validation.report.numbers import ends, signed
 from tuner.validation.report.sections.source import Source, claim_verdict
 from tuner.validation.report.strings import Words
 
-ORDER = ("better", "worse", "equivalent", "inconclusive")
+ORDER = ("better", "better by less", "worse", "worse by less", "equivalent", "inconclusive")
 CLAIM_ORDER = ("supported", "more than claimed", "refuted", "not shown")
 NAMED, MOST_NAMED = ("supported", "more than claimed"), 5
 
@@ -21,7 +21,7 @@ def headline(s: Source) -> list[Block]:
     if len(found) == 1:
         lead = sentence(s.result, found[0]["candidate"], w) + ("。" if w.lang == "zh" else ".")
     else:
-        groups = {v: [f"`{c['candidate']}`" for c in found if c["verdict"] == v] for v in ORDER}
+        groups = {v: [f"`{c['candidate']}`" for c in found if c["word"] == v] for v in ORDER}
         parts = [] if groups["better"] else [w("none better", baseline=s.base)]
         for verdict, names in groups.items():
             if names:
@@ -52,7 +52,7 @@ def headline(s: Source) -> list[Block]:
 def sentence(result: Mapping[str, Any], candidate: str, words: Words) -> str:
     """The verdict on one arm in a sentence."""
     c = next(c for c in result["comparisons"] if c["candidate"] == candidate)
-    what = words(f"is {c['verdict']}", candidate=candidate, baseline=c["baseline"], margin=f"{result['margin']:g}")
+    what = words(f"is {c['word']}", candidate=candidate, baseline=c["baseline"], margin=f"{result['margin']:g}")
     lo, hi = ends(c["ci"])
     metric = words.metric(c["metric"])
     text = words("sentence", what=what, metric=metric, difference=signed(c["difference"]), lo=signed(lo), hi=signed(hi))

@@ -13,13 +13,14 @@ from tuner.report.document import Badge
 from tuner.validation import measures
 from tuner.validation.plan import Plan
 from tuner.validation.recommendation import NULL
-from tuner.validation.report.numbers import ends
 from tuner.validation.report.strings import Words
 
 TONES = {
     "better": "good",
     "supported": "good",
+    "better by less": "same",
     "worse": "bad",
+    "worse by less": "same",
     "refuted": "bad",
     "equivalent": "same",
     "more than claimed": "more",
@@ -64,17 +65,7 @@ class Source:
 
     def badge(self, verdict: str) -> Badge:
         """A verdict, worded and coloured."""
-        return Badge(self.words(verdict), TONES.get(verdict, "open"))
-
-
-def in_words(s: Source, ci: Sequence[float | None]) -> Badge:
-    """An interval in words, in the order in which a verdict is reached."""
-    lo, hi = sorted(s.sign * end for end in ends(ci))
-    if -s.plan.margin <= lo and hi <= s.plan.margin:
-        verdict = "equivalent"
-    else:
-        verdict = "better" if lo > 0 else "worse" if hi < 0 else "inconclusive"
-    return Badge(s.words(f"says {verdict}", margin=s.margin), TONES.get(verdict, "open"))
+        return Badge(self.words(verdict, margin=self.margin), TONES.get(verdict, "open"))
 
 
 def runs_of(s: Source, arm: str, name: str) -> tuple[np.ndarray, np.ndarray]:
