@@ -14,6 +14,7 @@ from tuner.storage import opening
 from tuner.storage.record import TrialRecord, titles
 from tuner.storage.store import Store
 from tuner.study import study
+from tuner.study.answer import answer_of, trial_of
 from tuner.study.summary import best_trial, summarise
 from tuner.system.place import Place
 
@@ -188,6 +189,17 @@ class Study:
         return frames.trials([found], speeds).astype(object).loc[found.number].dropna()
 
     @property
+    def answer(self) -> dict[str, Any] | None:
+        """The config that `export` hands out and the evidence for it, as `tuner status --json` has it.
+
+        >>> answer = Study.open("my_study").answer
+        >>> answer["verdict"], answer["metric"]
+        ('no race', 'val/weighted_f1')
+        """
+        found = answer_of(self._study)
+        return found.as_data() if found else None
+
+    @property
     def comparison(self) -> pandas.DataFrame:
         """Best, baseline, plans and a logistic regression: objective, test score and epochs to 95%.
 
@@ -227,8 +239,17 @@ class Study:
             raise InputError(f"study {self.name!r} has no trial {trial} that was started; there are {len(runs)} trials")
         return frames.history(self._study.tracker().history(run_id))
 
-    def export(self, form: str = "yaml", output: str | Path | None = None) -> str:
-        """The best config as text: yaml, json, args, hydra, python, latex or html, its report; also into `output`.
+    def export(
+        self,
+        form: str = "yaml",
+        output: str | Path | None = None,
+        *,
+        trial: int | None = None,
+        best_seen: bool = False,
+    ) -> str:
+        """The answer as text: yaml, json, args, hydra, python, latex or html, its report; also into `output`.
+
+        trial: that trial's config instead; best_seen: the one with the search's best value.
 
         >>> Study.open("my_study").export("args").split()[0]
         '--encoder_loss_weight'
@@ -236,7 +257,8 @@ class Study:
         from tuner.report.export import export
         from tuner.validation import said
 
-        text = export(self._study, form, said.of_best(self._study))
+        chosen = None if form == "html" else trial_of(self._study, trial, best_seen)
+        text = export(self._study, form, said.of_trial(self._study, chosen) if chosen else None, chosen)
         if output is not None:
             Path(output).write_text(text, encoding="utf-8")
         return text

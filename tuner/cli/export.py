@@ -29,6 +29,10 @@ def export(
             "--format", help="yaml, json, args, hydra, python, latex; html: a report.", autocompletion=formats
         ),
     ] = "yaml",
+    trial: Annotated[int | None, typer.Option(min=0, help="The config of this trial instead of the answer.")] = None,
+    best_seen: Annotated[
+        bool, typer.Option("--best-seen", help="The config with the search's best value, proven or not.")
+    ] = False,
     output: Annotated[Path | None, typer.Option(help="File to write; default standard output.")] = None,
     state: State = STATE,
     storage: Storage = None,
@@ -36,19 +40,23 @@ def export(
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """The best config in the form that training code takes, or the whole study as a page to mail."""
+    """The answer in the form that training code takes: the baseline where nothing is shown to beat it; or a report."""
     from tuner.report.export import export as render
     from tuner.report.export import provenance
     from tuner.spec import yaml
+    from tuner.study.answer import trial_of
     from tuner.study.study import open_study
     from tuner.validation import said
 
+    if trial is not None and best_seen:
+        raise InputError("--trial and --best-seen each name a config: expected one of them, found both")
     study = open_study(existing(open_place(state, storage, tracking_uri)), name)
-    judged = said.of_best(study)
-    files = {"": render(study, form, judged)}
+    chosen = None if form == "html" else trial_of(study, trial, best_seen)
+    judged = said.of_trial(study, chosen) if chosen else None
+    files = {"": render(study, form, judged, chosen)}
     if form in ("args", "hydra"):
         # Flags are read by other programs as they stand: where they came from goes beside them.
-        files[".provenance.yaml"] = yaml.dump(provenance(study, judged))
+        files[".provenance.yaml"] = yaml.dump(provenance(study, judged, chosen))
     if output is None:
         print(files.pop(""), end="")
         for text in files.values():

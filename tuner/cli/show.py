@@ -42,6 +42,16 @@ def show_result(study: Study, summary: dict[str, Any], options: str) -> None:
         # A command is never broken: it is there to be copied.
         out.print(f"  {command:<{width if beside else 0}}", end="  " if beside else "\n      ", soft_wrap=True)
         out.print(what, style="dim", soft_wrap=not out.is_terminal)
+    show_answer(summary)
+
+
+def show_answer(summary: dict[str, Any]) -> None:
+    """What the study hands out, in a line."""
+    from tuner.report import answer
+
+    if summary["answer"]:
+        out.print("\n[bold]answer[/bold]: ", end="")
+        out.print(answer.sentence(summary["answer"]), markup=False, soft_wrap=True)
 
 
 def show_queued(summary: dict[str, Any], options: str) -> None:
@@ -85,6 +95,7 @@ def show_status(summary: dict[str, Any], spec: Spec) -> None:
         f"{summary['metric']} ({summary['direction']}); {summary['epochs_run']} epochs of {summary['epochs_full']}"
     )
     show_comparison(summary, spec)
+    show_answer(summary)
     for kind in ("pruned", "failed"):
         alike: dict[str, list[str]] = {}
         for trial, why in summary[kind].items():

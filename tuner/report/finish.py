@@ -16,6 +16,7 @@ from tuner.spec.edit import spec_dict
 from tuner.storage import opening
 from tuner.storage.record import WEIGHTED_F1, TrialRecord, titles
 from tuner.study import reference
+from tuner.study.answer import trial_of
 from tuner.study.study import Study
 from tuner.study.summary import best_trial, summarise
 from tuner.tracking import charts, dashboard, links
@@ -40,6 +41,7 @@ def finish(study: Study) -> dict[str, Any]:
     run_id = study.runs["run_id"]
     publish(study, tracker, summary)
     tags = {"state": summary["state"].upper(), "diagnosis": ", ".join(f["id"] for f in findings) or "none"}
+    tags |= answer_tags(summary)
     tracker.update(run_id, tags=tags, metrics=_metrics(summary))
     tracker.end_study(run_id, "FINISHED" if done else "FAILED")
     study.optuna.set_user_attr("finished_at", sum(summary["trials"].values()))
@@ -51,7 +53,8 @@ def publish(study: Study, tracker: Tracker, summary: dict[str, Any]) -> None:
     page = report.write(study, summary)
     files = {"study.yaml": yaml.dump(spec_dict(study.spec))}
     if summary["best"]:
-        files["best.yaml"] = export.export(study, "yaml")
+        files["best.yaml"] = export.export(study, "yaml", trial=trial_of(study, best_seen=True))
+        files["answer.yaml"] = export.export(study, "yaml")
     for name, text in files.items():
         (page.parent / name).write_text(text, encoding="utf-8")
     run_id, experiment = study.runs["run_id"], study.runs["experiment_id"]
@@ -66,6 +69,12 @@ def publish(study: Study, tracker: Tracker, summary: dict[str, Any]) -> None:
     dashboard.write_note(study.optuna, note.markdown(summary, study.spec, data, names))  # no pages of MLflow there
     tracker.update(run_id, tags={NOTE: text})
     tracker.experiment_tags(experiment, {NOTE: text, **charts.tags(study.spec)})
+
+
+def answer_tags(summary: dict[str, Any]) -> dict[str, str]:
+    """The answer as tags of the parent run."""
+    answer = summary["answer"]
+    return {"answer": answer["from"], "answer.verdict": answer["verdict"]} if answer else {}
 
 
 def finished(study: Study) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trainer.config import BUILT_IN
+from tuner.report import answer
 from tuner.spec.model import Spec
 from tuner.storage.record import WEIGHTED_F1
 
@@ -76,10 +77,13 @@ def next_commands(summary: dict[str, Any], options: str = "", program: str = "tu
     name, best, baseline = summary["name"], summary["best"], summary["baseline"]
     commands = [
         ("status", name, "every trial's fate"),
-        *([("export", f"{name} --format args", "the best config as flags; also yaml, json, html")] if best else []),
+        *([("export", f"{name} --format args", "the answer as flags; also yaml, json, html")] if best else []),
         ("ui", "", "browse curves, plots and the best model"),
         ("start", f"--name {name} --trials {2 * sum(summary['trials'].values())}", "search on"),
     ]
+    raced = summary["answer"] and summary["answer"]["race"]
+    if best and not raced:
+        commands.insert(-1, ("race", name, "the best few against the baseline under fresh seeds: a proven answer"))
     if best and baseline and best["params"] != baseline["params"]:
         # A study may have a baseline of its own; the name is that of the recommendation.
         first = "baseline" if baseline["params"] == BUILT_IN.config({}).knobs() else f"trial:{baseline['number']}"
@@ -95,6 +99,10 @@ def lead(summary: dict[str, Any], titles: Mapping[int, str]) -> str:
         return f"No trial completed: {trials['pruned']} were stopped early, {trials['failed']} failed."
     against = baseline and baseline["value"] is not None
     tried = f"{trials['complete'] + trials['pruned']} trials, {trials['pruned']} of them stopped early."
+    known = summary["answer"]
+    if known and known["race"]:
+        said = answer.sentence(known, titles)
+        return f"{said[0].upper()}{said[1:]} {tried}"
     if against and best["number"] == baseline["number"]:
         return f"No trial beats the baseline ({summary['metric']} {number(best['value'])}). {tried}"
     name = titles.get(best["number"], f"#{best['number']}")
@@ -103,7 +111,7 @@ def lead(summary: dict[str, Any], titles: Mapping[int, str]) -> str:
         text += f"; the baseline {number(baseline['value'])}"
         if any(f["id"] == "no_knob_matters" for f in summary["diagnosis"]):
             text += ", a lead no larger than luck"
-    return f"{text}. {tried}"
+    return f"{text}. {tried} Not proven: no race over fresh seeds."
 
 
 def markdown(

@@ -9,13 +9,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tuner.storage import lease, opening
 from tuner.storage.record import TrialRecord, best_of, diverged, epochs_run, reason
+from tuner.study.answer import answer_of
 from tuner.study.study import Study
 
 _NAMES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
 
 
 def summarise(study: Study) -> dict[str, Any]:
-    """The state of a study as plain data; the first nine keys are the command-line contract."""
+    """The state of a study as plain data; the first ten keys are the command-line contract."""
     attrs = study.optuna.user_attrs
     # Each look at an attribute of the study or at its trials reads the storage: once is enough.
     asked = attrs["n_trials"]
@@ -27,6 +28,7 @@ def summarise(study: Study) -> dict[str, Any]:
     best = best_of(there, study.optuna.direction.name)
     named = {plan: t for t in there if (plan := TrialRecord.of(t).plan) is not None}
     speeds = attrs.get("speeds", {})
+    answer = answer_of(study)
     return {
         "name": study.name,
         "state": _state(there, counts),
@@ -37,6 +39,7 @@ def summarise(study: Study) -> dict[str, Any]:
         "epochs_full": sum(_epochs_full(t, budget) for t in there),
         "best": entry(best, speeds),
         "baseline": entry(named.get("baseline"), speeds),
+        "answer": answer and answer.as_data(),
         "plans": {name: entry(trial, speeds) for name, trial in named.items() if name != "baseline"},
         "at_edge": study.spec.at_edge(best.params) if best else [],
         "pruned": {t.number: reason(t) for t in there if t.state == TrialState.PRUNED},

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from trainer.knobs import Config
 from tuner.spec.edit import spec_dict
 from tuner.storage import opening
 from tuner.storage.record import config_of
 from tuner.study.study import Study
-from tuner.study.summary import best_trial
 
 
 def verdict(study: Study, config: Config) -> dict[str, Any] | None:
@@ -29,10 +28,9 @@ def verdict(study: Study, config: Config) -> dict[str, Any] | None:
     return None
 
 
-def of_best(study: Study) -> dict[str, Any] | None:
-    """The verdict on the best config of a study, for what is exported; None where there is none."""
-    best = best_trial(study)
-    return verdict(study, config_of(study.spec, best)) if best else None
+def of_trial(study: Study, trial: FrozenTrial) -> dict[str, Any] | None:
+    """The verdict of a validation on a trial's config, for what is exported; None where there is none."""
+    return verdict(study, config_of(study.spec, trial))
 
 
 def _judged(study: Study, name: str, arm: str) -> dict[str, Any] | None:

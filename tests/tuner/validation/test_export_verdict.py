@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from trainer.config import LossConfig
-from tuner.report.export import export, provenance
+from tuner.report import export as exporting
 from tuner.storage.record import config_of
 from tuner.study.study import open_study
 from tuner.study.summary import best_trial
-from tuner.validation import blocks
+from tuner.validation import blocks, said
 from tuner.validation.plan import Plan
 from tuner.worker import worker
 
@@ -21,6 +21,16 @@ def searched(make_study, scripted):
     scripted(lambda config, epoch: 0.5 if str(config) in named else 0.9)
     worker.work(study, device="cpu", say=lambda text: None)
     return open_study(study.place, study.name)
+
+
+def provenance(study):
+    best = best_trial(study)
+    return exporting.provenance(study, said.of_trial(study, best), best)
+
+
+def export(study, form):
+    best = best_trial(study)
+    return exporting.export(study, form, said.of_trial(study, best), best)
 
 
 def record(f1):
