@@ -111,7 +111,9 @@ def _unproven(study: Study) -> Answer | None:
     best, base = _best(study), baseline_trial(study)
     if best is None:
         return None
-    values = base and base.state == TrialState.COMPLETE and (base.value, best.value)
+    lead = None
+    if base is not None and base.state == TrialState.COMPLETE and base.value is not None and best.value is not None:
+        lead = best.value - base.value
     config = dict(TrialRecord.of(best).config or {})
     same = base is not None and TrialRecord.of(base).config == config
     if same:
@@ -124,7 +126,7 @@ def _unproven(study: Study) -> Answer | None:
         trial=best.number,
         verdict="no race",
         candidate=source(best),
-        difference=values[1] - values[0] if values else None,
+        difference=lead,
         ci=None,
         metric=study.spec.objective,
         seeds=1,

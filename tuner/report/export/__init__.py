@@ -66,7 +66,7 @@ def provenance(
     scores = TrialRecord.of(trial).result.test
     answer = answer_of(study)
     said = answer.as_data() if answer and answer.trial == trial.number else {}
-    found = {
+    found: dict[str, Any] = {
         "study": study.name,
         "trial": trial.number,
         **{name: said[name] for name in ("from", "reason") if name in said},
