@@ -13,8 +13,9 @@ from tuner.report.document import Block, Items, Table, Text, fragment
 from tuner.storage import opening
 from tuner.storage.record import TrialRecord, titles
 from tuner.storage.store import Store
-from tuner.study import study
 from tuner.study.answer import answer_of, trial_of
+from tuner.study.study import Study as OpenStudy
+from tuner.study.study import open_study
 from tuner.study.summary import best_trial, summarise
 from tuner.system.place import Place
 
@@ -34,7 +35,7 @@ class Study:
     <Study my_study: complete, 6 trials>
     """
 
-    def __init__(self, opened: study.Study) -> None:
+    def __init__(self, opened: OpenStudy) -> None:
         self._study = opened
 
     @classmethod
@@ -114,7 +115,7 @@ class Study:
 
     @classmethod
     def _of(cls, where: Place | Store, name: str) -> Study:
-        return cls(study.open_study(where, name))
+        return cls(open_study(where, name))
 
     @property
     def name(self) -> str:
@@ -146,7 +147,7 @@ class Study:
             storage=place.storage,
             tracking_uri=place.tracking,
         )
-        self._study = study.open_study(self._study.store, self.name)
+        self._study = open_study(self._study.store, self.name)
         return self
 
     def status(self) -> dict[str, Any]:
@@ -333,7 +334,7 @@ def studies(
         store = Store.of(place)
         for name in store.names():
             try:
-                s = summarise(study.open_study(store, name))
+                s = summarise(open_study(store, name))
             except InputError:
                 continue  # a study that some other program keeps in the same storage
             counts = s["trials"]

@@ -72,18 +72,13 @@ class Validation:
         return "\n".join([f"<Validation {name}: {self.result['seeds']} seeds>", *self.sentences])
 
     def _repr_html_(self) -> str:
-        from tuner.validation.report import reason
+        from tuner.validation.report import CLAIM_COLUMNS, claim_rows
 
         if self.state == "waiting":
             return fragment([Text(repr(self)[1:-1])])
         blocks: list[Block] = [Items(self.sentences)]
-        rows: list[list[str | Badge]] = []
-        for c in self.result["claims"]:
-            ci = f"{c['ci'][0]:+.1f} .. {c['ci'][1]:+.1f}" if c["ci"] else reason(c, self.result["epochs"])
-            numbers = ["" if c[key] is None else f"{c[key]:+.1f}" for key in ("naive", "measured")]
-            rows.append([c["id"], f"{c['claimed'][0]:g} .. {c['claimed'][1]:g}", *numbers, ci, c["verdict"]])
-        head = ["claim", "claimed %", "naive %", "measured %", "95% CI", "verdict"]
-        return fragment([*blocks, *([Table(head, rows, frozenset({0, 5}))] if rows else [])])
+        rows: list[list[str | Badge]] = [list(row) for row in claim_rows(self.result)]
+        return fragment([*blocks, *([Table(list(CLAIM_COLUMNS), rows, frozenset({0, 5}))] if rows else [])])
 
 
 def validate(

@@ -153,12 +153,12 @@ class Spec(Section):
 
     def base(self) -> dict[str, Any]:
         """What every trial has: the fixed knobs, and the choices that searched knobs imply (gamma implies focal)."""
-        implied = {
+        by_choice = {
             when[0]: when[1]
             for name in self.knobs
             if (when := self.vocabulary.knobs[name].when) and when[0] not in self.knobs and when[0] not in self.fixed
         }
-        return {**implied, **self.fixed}
+        return {**by_choice, **self.fixed}
 
     def named(self) -> dict[str, Config]:
         """The baseline and the plans, complete."""

@@ -29,8 +29,7 @@ from tuner.validation.blocks import Validation, create_or_resume, records
 from tuner.validation.options import ValidateOptions
 from tuner.validation.plan import Plan
 from tuner.validation.recommendation import NULL
-from tuner.validation.report import reason, report, sentence
-from tuner.validation.report.numbers import percent, percent_interval
+from tuner.validation.report import CLAIM_COLUMNS, claim_rows, report, sentence
 from tuner.validation.running import Look, count, leave_to_others, run, run_until_decided
 from tuner.validation.verdict import judge
 
@@ -150,15 +149,10 @@ def show(result: dict[str, Any], console: Console) -> None:
         style = {"better": "green", "worse": "red"}.get(c["word"], "")
         console.print(sentence(result, c["candidate"]), style=style or None, soft_wrap=not console.is_terminal)
     if result["claims"]:
-        head = ("claim", "claimed %", "naive %", "measured %", "95% CI", "verdict")
-        table = Table(
-            *(Column(n, overflow="fold", no_wrap=n not in ("claim", "95% CI")) for n in head), box=None, pad_edge=False
-        )
-        for claim in result["claims"]:
-            ci = reason(claim, result["epochs"]) if claim["why"] else percent_interval(claim["ci"])
-            cells = ["" if claim[k] is None else percent(claim[k]) for k in ("naive", "measured")]
-            low, high = claim["claimed"]
-            table.add_row(claim["id"], f"{low:g} .. {high:g}", *cells, ci, claim["verdict"])
+        columns = [Column(n, overflow="fold", no_wrap=n not in ("claim", "95% CI")) for n in CLAIM_COLUMNS]
+        table = Table(*columns, box=None, pad_edge=False)
+        for row in claim_rows(result):
+            table.add_row(*row)
         console.print()
         if not console.is_terminal:
             console.width = max(console.width, WIDE)

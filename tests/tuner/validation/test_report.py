@@ -199,7 +199,12 @@ def test_what_was_not_measured_says_why(pair):
     assert rows["`basic.loss_50`"][-1].text == "not shown"
     zh = {row[0]: row for row in table(written(pair, "zh"), STRINGS["zh"]["h_claims"]).rows}
     assert zh["`basic.loss_50`"][5] == "只训练了 12 轮"
-    assert report.reason({"why": "zero"}, 12) == "zero in the baseline"
+    claims = pair[0]["claims"]
+    shown = {row[0]: row for row in report.claim_rows(pair[0])}
+    assert shown["basic.loss_50"][2:] == ["", "", "only 12 epochs run", "not shown"]
+    assert len(shown) == len(claims) and {len(row) for row in shown.values()} == {len(report.CLAIM_COLUMNS)}
+    nothing = {**claims[0], "why": "zero", "ci": None}
+    assert report.claim_rows({"claims": [nothing], "epochs": 12})[0][4] == "zero in the baseline"
 
 
 def test_runs_that_stopped_early_are_drawn_to_their_end(pair):

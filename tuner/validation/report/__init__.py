@@ -9,10 +9,11 @@ from typing import Any
 from tuner.report.document import Document
 from tuner.validation.plan import Plan
 from tuner.validation.report import sections
-from tuner.validation.report.sections.source import why
+from tuner.validation.report.numbers import percent
+from tuner.validation.report.sections.source import interval_or_why
 from tuner.validation.report.strings import LANGUAGES, Words
 
-__all__ = ["LANGUAGES", "markdown", "page", "reason", "report", "sentence"]
+__all__ = ["CLAIM_COLUMNS", "LANGUAGES", "claim_rows", "markdown", "page", "report", "sentence"]
 
 Records = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -22,9 +23,19 @@ def sentence(result: Mapping[str, Any], candidate: str, lang: str = "en") -> str
     return sections.sentence(result, candidate, Words(lang))
 
 
-def reason(claim: Mapping[str, Any], epochs: int, lang: str = "en") -> str:
-    """Why a claim has no interval, in a few words."""
-    return why(claim, epochs, Words(lang))
+CLAIM_COLUMNS = ("claim", "claimed %", "naive %", "measured %", "95% CI", "verdict")
+
+
+def claim_rows(result: Mapping[str, Any]) -> list[list[str]]:
+    """A row a claim by CLAIM_COLUMNS, as the terminal and a notebook show it; result: of `validate`."""
+    words = Words("en")
+    rows: list[list[str]] = []
+    for claim in result["claims"]:
+        low, high = claim["claimed"]
+        changes = ["" if claim[k] is None else percent(claim[k]) for k in ("naive", "measured")]
+        interval = interval_or_why(claim, result["epochs"], words)
+        rows.append([claim["id"], f"{low:g} .. {high:g}", *changes, interval, claim["verdict"]])
+    return rows
 
 
 def report(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tuner.report.document import Badge, Block, Heading, Table, Text
-from tuner.validation.report.numbers import percent, percent_interval, percents
-from tuner.validation.report.sections.source import Source, claim_verdict, why
+from tuner.validation.report.numbers import percent, percents
+from tuner.validation.report.sections.source import Source, claim_verdict, interval_or_why
 
 
 def claims(s: Source) -> list[Block]:
@@ -18,7 +18,7 @@ def claims(s: Source) -> list[Block]:
         name = f"`{c['id']}`"
         if c["baseline"] != s.base:
             name += f" ({w('versus', candidate=c['candidate'], baseline=c['baseline'])})"
-        ci = why(c, s.result["epochs"], w) if c["why"] else percent_interval(c["ci"])
+        ci = interval_or_why(c, s.result["epochs"], w)
         figures_ = [percent(c["naive"]), percent(c["measured"]), ci, percent(c["null"])]
         rows.append([name, w.metric(c["metric"]), percents(c["claimed"]), *figures_, s.badge(claim_verdict(c))])
     blocks: list[Block] = [Heading(w("h_claims")), Table([w(k) for k in keys], rows, frozenset({0, 1, 7}))]

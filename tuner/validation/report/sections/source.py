@@ -13,6 +13,7 @@ from tuner.report.document import Badge
 from tuner.validation import measures
 from tuner.validation.plan import Plan
 from tuner.validation.recommendation import NULL
+from tuner.validation.report.numbers import percent_interval
 from tuner.validation.report.strings import Words
 
 TONES = {
@@ -95,6 +96,11 @@ def claim_verdict(claim: Mapping[str, Any]) -> str:
     """The verdict on a claim, with `more than claimed` told apart from other claims that are not shown."""
     beyond = claim["ci"] is not None and claim["ci"][0] > claim["claimed"][1]
     return "more than claimed" if claim["verdict"] == "not shown" and beyond else str(claim["verdict"])
+
+
+def interval_or_why(claim: Mapping[str, Any], epochs: int, words: Words) -> str:
+    """The interval of a claim's change in percent, or why there is none."""
+    return why(claim, epochs, words) if claim["why"] else percent_interval(claim["ci"])
 
 
 def why(claim: Mapping[str, Any], epochs: int, words: Words) -> str:
