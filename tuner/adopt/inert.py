@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tuner.adopt import runs
+from tuner.adopt.model import Check
 from tuner.adopt.runs import Run
 from tuner.spec.command import show
 from tuner.spec.model import Spec
@@ -21,22 +21,6 @@ TOTAL = 60.0
 """Seconds for all runs of a check."""
 COARSE = 4
 """Digits below which equal numbers are no evidence, unless both runs came to their end."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """What short runs say of the knobs."""
-
-    inert: dict[str, str] = field(default_factory=dict)
-    """knob to what was tried"""
-    undecided: dict[str, str] = field(default_factory=dict)
-    """knob to why equal runs were not enough"""
-    skipped: str = ""
-    """why nothing was tried, in a sentence; empty otherwise"""
-
-    def as_data(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
 
 
 def check(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Kind = Literal["float", "int", "word", "switch"]
@@ -99,3 +99,19 @@ class Reading:
     epochs: str | None = None
     output: str | None = None
     """names of the options that are the seed, the number of epochs and the folder of results"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What short runs say of the knobs."""
+
+    inert: dict[str, str] = field(default_factory=dict)
+    """knob to what was tried"""
+    undecided: dict[str, str] = field(default_factory=dict)
+    """knob to why equal runs were not enough"""
+    skipped: str = ""
+    """why nothing was tried, in a sentence; empty otherwise"""
+
+    def as_data(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tuner.adopt import inert, runs
-from tuner.adopt.model import Finding, Reading
+from tuner.adopt.model import Check, Finding, Reading
 from tuner.adopt.runs import Run
 from tuner.spec.edit import with_overrides
 from tuner.spec.model import Spec
@@ -124,7 +124,7 @@ def _seed(one: Callable[[str, int], Run], spec: Spec, first: Run, tried: Tried, 
         tried.said.append("two runs of one seed are the same to the last digit, and another seed gives other numbers")
 
 
-def _knobs(found: inert.Check, tried: Tried, spec: Spec) -> None:
+def _knobs(found: Check, tried: Tried, spec: Spec) -> None:
     for name, why in found.inert.items():
         tried.findings.append(Finding("inert", f"{name} changes nothing: {why}", (name,), tried=True))
     for name, why in found.undecided.items():

@@ -43,6 +43,9 @@ def start(
     detach: Annotated[
         bool, typer.Option("--detach", help="Only queue it: workers that wait (`tuner worker`) take it.")
     ] = False,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="First look whether each knob of a script does anything.")
+    ] = True,
     state: State = STATE,
     storage: Storage = None,
     tracking_uri: Tracking = None,
@@ -81,6 +84,7 @@ def start(
         population=population,
         detach=detach,
         quiet=quiet,
+        try_knobs=check,
     )
     summary = run(place, asked, console=out)
     if detach and not quiet:

@@ -52,6 +52,9 @@ def validate(
     detach: Annotated[
         bool, typer.Option("--detach", help="Only queue it: workers that wait take it; again, for the verdict.")
     ] = False,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="First look whether each knob of a script does anything.")
+    ] = True,
     as_json: AsJson = False,
     state: State = STATE,
     storage: Storage = None,
@@ -84,6 +87,7 @@ def validate(
         population=population,
         lang=lang,
         detach=detach,
+        try_knobs=check,
     )
     # Progress goes to standard error, so that standard output is one JSON object or the verdict.
     with following(quiet) as (say, look):

@@ -36,6 +36,8 @@ class StartOptions:
     detach: bool = False
     """only queue the study, for workers that wait for work (tuner/run/service.py)"""
     quiet: bool = False
+    try_knobs: bool = True
+    """before the first trial of a script, look whether each of its knobs does anything"""
 
     def check(self) -> None:
         """Raise InputError for what is wrong whatever the study is."""

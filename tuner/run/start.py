@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.text import Text
 
+from tuner.adopt.before import fixed_at_baseline, without_inert
+from tuner.adopt.before import look as look_for_inert
 from tuner.errors import InputError, RunError
 from tuner.launch import local, tryout
 from tuner.launch.trouble import Waiting
@@ -33,6 +36,9 @@ from tuner.system import provenance
 from tuner.system.place import Place
 from tuner.system.waiting import find
 
+INERT = "inert"
+"""Of a study: the knobs of its file that do nothing and are not searched."""
+
 
 def run(place: Place, options: StartOptions, *, console: Console) -> dict[str, Any]:
     """Run a study to its end and return its summary. A study of that name that exists goes on where it stopped.
@@ -50,7 +56,8 @@ def run(place: Place, options: StartOptions, *, console: Console) -> dict[str, A
     if not exists(store, options.label):
         # A study takes seconds to make, most of them for MLflow's database.
         local.warm(device)
-    opened = make_or_resume(store, options, look=lambda spec: _own_code(spec, console, quiet))
+    narrow = _narrowing(place, device, console, quiet) if options.try_knobs else _as_it_is
+    opened = make_or_resume(store, options, lambda spec: _own_code(spec, console, quiet), narrow)
     processes: list[local.Process] = []
     try:
         ask(opened.optuna, options.population, opened.n_trials // (SHARE * count))
@@ -86,11 +93,15 @@ def _queue(place: Place, options: StartOptions) -> dict[str, Any]:
 
 
 def make_or_resume(
-    where: Place | Store, options: StartOptions, look: Callable[[Spec], None] = lambda spec: None
+    where: Place | Store,
+    options: StartOptions,
+    look: Callable[[Spec], None] = lambda spec: None,
+    narrow: Callable[[Spec], tuple[Spec, list[str]]] = lambda spec: (spec, []),
 ) -> Study:
     """The study of that name, made where there is none. Options that are left out keep what the study has.
 
-    `look` gets the spec before anything is made or trained of it, and may raise.
+    `look` gets the spec before anything is made or trained of it, and may raise;
+    `narrow` answers with the spec that a new study has instead, and the knobs that it no longer searches.
 
     Raises InputError where the study file or an option differs from what the study was made with.
     """
@@ -104,9 +115,12 @@ def make_or_resume(
     added = plan_files(spec, options.plans)
     spec = with_overrides(spec, plans=added)
     look(spec)
+    spec, inert = narrow(spec)
     warm = from_study(store, options.warm_start, spec) if options.warm_start else ()
     made = create_study(store, options.label, spec, warm)
     made.optuna.set_user_attr(ADDED, list(added))
+    if inert:
+        made.optuna.set_user_attr(INERT, inert)
     return made
 
 
@@ -119,7 +133,7 @@ def _resume(store: Store, file: Spec | None, options: StartOptions, look: Callab
         flags = {*opened.optuna.user_attrs.get(ADDED, []), *map(plan_name, plans)}
         flagged = {plan: knobs for plan, knobs in (kept.plans or {}).items() if plan in flags}
         same: dict[str, Any] = {"epochs": kept.training.epochs, "seed": kept.seed, "plans": flagged}
-        file = with_overrides(file, **same)
+        file = fixed_at_baseline(with_overrides(file, **same), opened.optuna.user_attrs.get(INERT, []))
         if options.data is None:
             opened = follow(opened, file, data=kept.data.path is not None and not Path(kept.data.path).exists())
             kept = opened.spec
@@ -148,6 +162,27 @@ def _resume(store: Store, file: Spec | None, options: StartOptions, look: Callab
         look(kept)
         provenance.check(opened.optuna.user_attrs.get("versions", {}), f"study {name!r}", lambda text: None)
     return opened
+
+
+def _as_it_is(spec: Spec) -> tuple[Spec, list[str]]:
+    return spec, []
+
+
+def _narrowing(place: Place, device: str, console: Console, quiet: bool) -> Callable[[Spec], tuple[Spec, list[str]]]:
+    """What takes knobs that do nothing out of a script's study, and says which."""
+
+    def narrow(spec: Spec) -> tuple[Spec, list[str]]:
+        if spec.command is None:
+            return spec, []
+        if not quiet:
+            console.print("[dim]does each knob do anything? (a few short runs; --no-check skips them)[/dim]")
+        found = look_for_inert(spec, place.state, device)
+        narrower = without_inert(
+            spec, found, lambda text: console.print(f"[yellow]{escape(text)}[/yellow]", highlight=False, soft_wrap=True)
+        )
+        return narrower, [name for name in spec.knobs if name not in narrower.knobs]
+
+    return narrow
 
 
 def _own_code(spec: Spec, console: Console, quiet: bool) -> None:

@@ -38,6 +38,8 @@ class ValidateOptions:
     """arms at once, or `auto`"""
     lang: str = "en"
     """of the report: en or zh"""
+    try_knobs: bool = True
+    """look whether each knob of a script does anything, before the first run"""
     detach: bool = False
     """start no workers but queue blocks for those that wait for work"""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from tuner.adopt.before import look as look_for_inert
 from tuner.launch import tryout
 from tuner.report.finish import finished, publish
 from tuner.spec import file as study_file
@@ -64,6 +65,8 @@ def validate(
         store, label, plan, fingerprint, lambda name: _register(place, name, plan, fingerprint)
     )
     if not queue.by_block(validation.optuna):
+        for line in inert_knobs(plan, place, device) if options.try_knobs and not options.detach else ():
+            say(line)
         for line in knobs_of(plan):
             say(line)
     ask(validation.optuna, options.population, plan.trainings)
@@ -82,6 +85,21 @@ def validate(
     if study and exists(store, study):
         _tell_study(open_study(store, study), validation, result)
     return result | {"name": validation.name, "report": str(page)}
+
+
+def inert_knobs(plan: Plan, place: Place, device: str) -> list[str]:
+    """A line for each knob of a script in which arms differ and that does nothing: they are then the same arm."""
+    arms = [config.knobs() for config in plan.arms.values()]
+    names = [n for n in plan.spec.knobs if len({repr(knobs.get(n)) for knobs in arms}) > 1]
+    if plan.spec.command is None or not names:
+        return []
+    found = look_for_inert(plan.spec, place.state, device, names)
+    said = [
+        f"{name} does nothing, so that arms which differ in it alone are equal: {why}"
+        for name, why in found.inert.items()
+    ]
+    said += [f"{name} may do nothing: {why}" for name, why in found.undecided.items()]
+    return [*said, *([found.skipped] if found.skipped else [])]
 
 
 def knobs_of(plan: Plan) -> list[str]:
