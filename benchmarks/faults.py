@@ -244,8 +244,8 @@ def compare(reference: Any, study: Any, outcome: Outcome) -> None:
     outcome.complete = sum(t.state.name == "COMPLETE" for t in right)
     outcome.lost = len(right) - outcome.complete
     outcome.differing = sum(facts(a) != facts(b) for a, b in zip(left, right, strict=True))
-    outcome.differing += reference.optuna.user_attrs["replicates"] != study.optuna.user_attrs.get("replicates")
-    (_, expected, _), (counts, values, runs) = (points(s.place, s.runs["experiment_id"]) for s in (reference, study))
+    outcome.differing += reference.record.replicates != study.record.replicates
+    (_, expected, _), (counts, values, runs) = (points(s.place, s.runs.experiment_id) for s in (reference, study))
     outcome.runs_missing = sum(runs[t.number] == 0 for t in right)
     outcome.runs_doubled = sum(count - 1 for count in runs.values())
     outcome.holes = len(expected.keys() - counts.keys())

@@ -211,7 +211,7 @@ def page(state: Path, times: int = 5) -> float:
     """Median seconds in which the server answers what the page of the study asks first."""
     study = open_study(Place.at(state), "growth")
     order = f"metrics.`{charts.objective_metric(study.spec.objective)}` DESC"
-    asked = {"experiment_ids": [study.runs["experiment_id"]], "max_results": 100, "order_by": [order]}
+    asked = {"experiment_ids": [study.runs.experiment_id], "max_results": 100, "order_by": [order]}
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "tuner", "ui", "growth", "--port", str(port), "--state", str(state)]

@@ -35,10 +35,9 @@ from tuner.errors import InputError
 from tuner.search.pruning import RungPruner
 from tuner.spec.sections import SearchSection
 from tuner.storage import opening
-from tuner.storage.record import TrialRecord
+from tuner.storage.record import Replicates, TrialRecord
 from tuner.study.study import open_study
 from tuner.system.place import Place
-from tuner.worker.trial import spread
 
 SMALL = ("--small",)
 FIRST, REDUCTION, PEERS = (0.04, 0.06, 0.1, 0.14, 0.2, 0.3), (2.0, 3.0, 4.0, 6.0), (2, 4, 8)
@@ -172,9 +171,9 @@ def read(place: Place, name: str) -> tuple[list[Recorded], float]:
         curve = [sign * t.intermediate_values.get(e, -sign * math.inf) for e in range(1, epochs + 1)]
         test = TrialRecord.of(t).result.test.get("test/weighted_f1", math.nan)
         found.append(Recorded(curve, test, TrialRecord.of(t).plan is not None))
-    values = (study.optuna.user_attrs.get("replicates") or {}).get("values", [])
     baseline = [t.value for t in opening.trials(study.optuna) if TrialRecord.of(t).is_baseline and t.value]
-    return found, spread([*values, *baseline]).get("std", math.nan)
+    spread = (study.record.replicates or Replicates()).spread(*baseline)
+    return found, spread.std if spread else math.nan
 
 
 def compare(trials: Sequence[Recorded], deviation: float, orders: int, workers: int, everything: bool) -> list[Row]:

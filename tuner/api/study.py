@@ -169,10 +169,10 @@ class Study:
         >>> print(*trials.loc[0, ["state", "name", "epochs", "encoder_loss_weight", "reconstruction_loss"]])
         complete baseline 4 0.05 mse
         """
-        attrs = self._study.optuna.user_attrs
+        record = self._study.record
         found = opening.trials(self._study.optuna)
-        there = [t for t in found if t.number < attrs["n_trials"] or t.state.name != "WAITING"]
-        return frames.trials(sorted(there, key=lambda t: t.number), attrs.get("speeds", {}))
+        there = [t for t in found if t.number < record.n_trials or t.state.name != "WAITING"]
+        return frames.trials(sorted(there, key=lambda t: t.number), record.speeds)
 
     @property
     def best(self) -> pandas.Series:
@@ -185,7 +185,7 @@ class Study:
         found = best_trial(self._study)
         if found is None:
             raise InputError(f"study {self.name!r} has no completed trial yet")
-        speeds = self._study.optuna.user_attrs.get("speeds", {})
+        speeds = self._study.record.speeds
         # A frame of the one trial: what it does not have, warm-up epochs say, is no column.
         return frames.trials([found], speeds).astype(object).loc[found.number].dropna()
 

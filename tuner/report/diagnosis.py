@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from statistics import mean, median, stdev
 
 from trainer.convergence import fluctuation
 from tuner.report.luck import luck_bound, luckiest_lead
+from tuner.storage.record import Finding
 
 FALL = 0.98
 """A training loss that never gets below this share of its first value has not fallen."""
@@ -18,17 +19,6 @@ REFERENCE_LEAD = 0.05
 """So far above the best trial, in F1, a logistic regression shows that something else than the loss is wrong."""
 LEAK_VALIDATION, LEAK_GAP = 0.98, 0.15
 """Validation F1 that is too good for the first epochs, and the distance to test that makes it suspicious."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that looks wrong."""
-
-    id: str
-    text: str
-    """what was seen, with figures"""
-    check: str
-    """what to look at"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +67,6 @@ def diagnose(evidence: Evidence) -> list[Finding]:
         no_knob_matters,
     )
     return [found for rule in rules if (found := rule(evidence))]
-
-
-def as_data(findings: Sequence[Finding]) -> list[dict[str, str]]:
-    """Findings as plain data."""
-    return [asdict(finding) for finding in findings]
 
 
 def odd_columns(evidence: Evidence) -> Finding | None:

@@ -14,7 +14,7 @@ from tuner.report import study as report
 from tuner.spec import yaml
 from tuner.spec.edit import spec_dict
 from tuner.storage import opening
-from tuner.storage.record import WEIGHTED_F1, TrialRecord, titles
+from tuner.storage.record import WEIGHTED_F1, Finding, TrialRecord, titles, write_study
 from tuner.study import reference
 from tuner.study.answer import trial_of
 from tuner.study.study import Study
@@ -35,16 +35,16 @@ def finish(study: Study) -> dict[str, Any]:
     reference.ensure(study)
     done = opening.trials(study.optuna, [TrialState.COMPLETE])
     _add_speed(study, tracker, done)
-    findings = diagnosis.as_data(diagnose(study, done))
-    study.optuna.set_user_attr("diagnosis", findings)
+    findings = diagnose(study, done)
+    write_study(study.optuna, diagnosis=findings)
     summary = summarise(study)
-    run_id = study.runs["run_id"]
+    run_id = study.runs.run_id
     publish(study, tracker, summary)
-    tags = {"state": summary["state"].upper(), "diagnosis": ", ".join(f["id"] for f in findings) or "none"}
+    tags = {"state": summary["state"].upper(), "diagnosis": ", ".join(f.id for f in findings) or "none"}
     tags |= answer_tags(summary)
     tracker.update(run_id, tags=tags, metrics=_metrics(summary))
     tracker.end_study(run_id, "FINISHED" if done else "FAILED")
-    study.optuna.set_user_attr("finished_at", sum(summary["trials"].values()))
+    write_study(study.optuna, finished_at=sum(summary["trials"].values()))
     return summary
 
 
@@ -57,14 +57,14 @@ def publish(study: Study, tracker: Tracker, summary: dict[str, Any]) -> None:
         files["answer.yaml"] = export.export(study, "yaml")
     for name, text in files.items():
         (page.parent / name).write_text(text, encoding="utf-8")
-    run_id, experiment = study.runs["run_id"], study.runs["experiment_id"]
+    run_id, experiment = study.runs.run_id, study.runs.experiment_id
     for path in (page, *(page.parent / name for name in files), page.parent / "plots"):
         tracker.artifact(run_id, path, path.name if path.is_dir() else None)
     done = opening.trials(study.optuna, [TrialState.COMPLETE])
     names = titles(done)
     drawn = [f"plots/{name}.png" for name in INLINE if (page.parent / f"plots/{name}.png").exists()]
     images = [links.image(run_id, path) for path in drawn]
-    data = study.optuna.user_attrs["data"]
+    data = study.record.data
     text = note.markdown(summary, study.spec, data, names, links.pages("", study.runs, summary), images)
     dashboard.write_note(study.optuna, note.markdown(summary, study.spec, data, names))  # no pages of MLflow there
     tracker.update(run_id, tags={NOTE: text})
@@ -79,10 +79,10 @@ def answer_tags(summary: dict[str, Any]) -> dict[str, str]:
 
 def finished(study: Study) -> bool:
     """Whether `finish` has run for all trials that the study has."""
-    return study.optuna.user_attrs.get("finished_at") == len(opening.trials(study.optuna))
+    return study.record.finished_at == len(opening.trials(study.optuna))
 
 
-def diagnose(study: Study, done: Sequence[FrozenTrial]) -> list[diagnosis.Finding]:
+def diagnose(study: Study, done: Sequence[FrozenTrial]) -> list[Finding]:
     """Apply the rules to the completed trials."""
     best = best_trial(study)
     if best is None:
@@ -90,16 +90,15 @@ def diagnose(study: Study, done: Sequence[FrozenTrial]) -> list[diagnosis.Findin
     runs = {t.number: _run(t) for t in done}
     tried = opening.trials(study.optuna, [TrialState.COMPLETE, TrialState.PRUNED])
     baseline = [t.value for t in done if TrialRecord.of(t).is_baseline and t.value is not None]
-    attrs = study.optuna.user_attrs
-    replicates = attrs.get("replicates", {}).get("values", [])
+    record = study.record
     evidence = diagnosis.Evidence(
         runs=list(runs.values()),
         best=runs[best.number],
         trials=len(tried),
         maximise=study.optuna.direction.name == "MAXIMIZE",
-        baseline_values=[*baseline, *replicates],
-        reference=(attrs.get("reference") or {}).get(study.spec.objective, math.nan),
-        remarks=(attrs.get("data") or {}).get("remarks", []),
+        baseline_values=[*baseline, *record.baseline_values],
+        reference=(record.reference or {}).get(study.spec.objective, math.nan),
+        remarks=record.data.remarks if record.data else (),
     )
     return diagnosis.diagnose(evidence)
 
@@ -118,15 +117,15 @@ def _run(trial: FrozenTrial) -> diagnosis.Run:
 def _add_speed(study: Study, tracker: Tracker, done: Sequence[FrozenTrial]) -> None:
     """Speed needs the baseline's best, which a worker that ends its trial first does not know yet."""
     values = [t.value for t in done if TrialRecord.of(t).is_baseline and t.value is not None]
-    values += study.optuna.user_attrs.get("replicates", {}).get("values", [])
+    record = study.record
+    values += record.baseline_values
     if not values:
         return
-    known = study.optuna.user_attrs.get("speeds", {})
     found = speeds(study, done, sum(values) / len(values))
     for trial in done:
-        if str(trial.number) not in known and trial.number in found:
+        if trial.number not in record.speeds and trial.number in found:
             tracker.update(str(TrialRecord.of(trial).run_id), metrics=found[trial.number])
-    study.optuna.set_user_attr("speeds", {str(n): measures for n, measures in found.items()})
+    write_study(study.optuna, speeds=found)
 
 
 def _metrics(summary: dict[str, Any]) -> dict[str, float]:

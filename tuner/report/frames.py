@@ -16,11 +16,11 @@ STATE = ("state", "value", "name", "epochs", "best_epoch", "seconds", "reason")
 """Columns that every trial has, in this order; then come its knobs, its test scores and its measures."""
 
 
-def trials(found: Sequence[FrozenTrial], speeds: Mapping[str, Mapping[str, float]]) -> pandas.DataFrame:
+def trials(found: Sequence[FrozenTrial], speeds: Mapping[int, Mapping[str, float]]) -> pandas.DataFrame:
     """A row a trial. speeds: measures that need the baseline, by trial number."""
     import pandas as pd
 
-    rows = [_row(trial, speeds.get(str(trial.number), {})) for trial in found]
+    rows = [_row(trial, speeds.get(trial.number, {})) for trial in found]
     index = pd.Index([trial.number for trial in found], name="trial", dtype="int64")
     columns = dict.fromkeys([*STATE, *(name for part in zip(*rows, strict=True) for cells in part for name in cells)])
     merged = [{name: value for part in row for name, value in part.items()} for row in rows]

@@ -8,7 +8,7 @@ from typing import Any
 from trainer.config import BUILT_IN
 from tuner.report import answer
 from tuner.spec.model import Spec
-from tuner.storage.record import WEIGHTED_F1
+from tuner.storage.record import WEIGHTED_F1, DataFacts
 
 Row = tuple[str, str, str, str, str]
 
@@ -117,7 +117,7 @@ def lead(summary: dict[str, Any], titles: Mapping[int, str]) -> str:
 def markdown(
     summary: dict[str, Any],
     spec: Spec,
-    data: dict[str, Any] | None,
+    data: DataFacts | None,
     titles: Mapping[int, str],
     pages: Mapping[str, str] | None = None,
     images: Sequence[str] = (),
@@ -156,13 +156,13 @@ def markdown(
     return "\n".join(lines)
 
 
-def _data(data: dict[str, Any]) -> str:
+def _data(data: DataFacts) -> str:
     return (
-        f"**Data**: {data['name']}, {data['rows']} rows ({' / '.join(map(str, data['split']))} train / validation / "
-        f"test, {data['labelled_train']} training labels), "
-        f"views {', '.join(f'{n} {w}' for n, w in data['views'].items())}, {len(data['classes'])} classes"
-        + (f", {data['dialogues']} dialogues" if data["dialogues"] else "")
-        + (f". {data['terms']}" if data["terms"] else "")
+        f"**Data**: {data.name}, {data.rows} rows ({' / '.join(map(str, data.split))} train / validation / "
+        f"test, {data.labelled_train} training labels), "
+        f"views {data.shown_views()}, {len(data.classes)} classes"
+        + (f", {data.dialogues} dialogues" if data.dialogues else "")
+        + (f". {data.terms}" if data.terms else "")
     )
 
 

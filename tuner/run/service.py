@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+import optuna
 from optuna.storages import BaseStorage
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import TrialState
@@ -15,9 +16,10 @@ from optuna.trial import TrialState
 from tuner.errors import InputError, RunError
 from tuner.storage import lease, opening
 from tuner.storage.lease import abandoned
+from tuner.storage.record import StudyRecord, ValidationRecord, write_study
 from tuner.storage.store import Store
 from tuner.storage.watch import Keeper
-from tuner.study.study import DETACHED, Study, open_study
+from tuner.study.study import Study, open_study
 from tuner.system.interrupt import leave_if_asked, rest, signals
 from tuner.system.masking import masked
 from tuner.system.place import Place
@@ -64,12 +66,12 @@ def join(
 def _wait_until_made(store: Store, name: str) -> None:
     """Wait while another process makes the study, which takes it seconds; what is none of ours is refused later."""
     until = time.monotonic() + MAKING
-    while not _whole(store.load(name).user_attrs) and time.monotonic() < until:
+    while not _whole(store.load(name)) and time.monotonic() < until:
         rest(0.5)
 
 
-def _whole(attrs: dict) -> bool:
-    return bool({"spec", blocks.KIND} & attrs.keys())
+def _whole(study: optuna.Study | FrozenStudy) -> bool:
+    return StudyRecord.of(study).whole or ValidationRecord.of(study).whole
 
 
 def serve(
@@ -121,7 +123,7 @@ def watch(opened: BaseStorage, watched: dict[str, Keeper]) -> bool:
     running = set()
     for study in opened.get_all_studies():
         name = study.study_name
-        if not _whole(study.user_attrs) or "finished_at" in study.user_attrs:
+        if not _whole(study) or StudyRecord.of(study).finished_at is not None:
             continue
         if any(t.state == TrialState.RUNNING for t in opened.get_all_trials(study._study_id, deepcopy=False)):
             running.add(name)
@@ -137,7 +139,7 @@ def watch(opened: BaseStorage, watched: dict[str, Keeper]) -> bool:
 def next_queued(opened: BaseStorage, leave_out: set[str]) -> str | None:
     """The oldest study or validation in which something waits, or that nobody has finished; None for none."""
     for study in sorted(opened.get_all_studies(), key=lambda s: s._study_id):
-        if study.study_name in leave_out or not _whole(study.user_attrs):
+        if study.study_name in leave_out or not _whole(study):
             continue
         if _has_work(opened, study):
             return study.study_name
@@ -145,23 +147,22 @@ def next_queued(opened: BaseStorage, leave_out: set[str]) -> str | None:
 
 
 def _has_work(opened: BaseStorage, study: FrozenStudy) -> bool:
-    attrs = study.user_attrs
-    if attrs.get("finished_at", -1) == attrs.get("n_trials"):
+    record = StudyRecord.of(study)
+    if record.whole and record.finished_at == record.n_trials:
         return False
     trials = opened.get_all_trials(study._study_id, deepcopy=False)
-    wanted = attrs.get("n_trials", len(trials))
+    wanted = record.n_trials if record.whole else len(trials)
     if any(t.state == TrialState.WAITING and t.number < wanted for t in trials):
         return True
     if any(t.state == TrialState.RUNNING and abandoned(t) for t in trials):
         return True
     over = bool(trials) and all(t.state.is_finished() for t in trials[:wanted])
-    return over and _to_finish(attrs)
+    return over and _to_finish(record)
 
 
 def finish_detached(study: Study, say: Callable[[str], None]) -> None:
     """Compare, diagnose and write down, where whoever queued the study does not wait for it; once."""
-    attrs = study.optuna.user_attrs
-    if not _to_finish(attrs):
+    if not _to_finish(study.record):
         return
     from tuner.report.finish import finish, finished  # plots and scikit-learn, which the work itself needs not
 
@@ -169,15 +170,15 @@ def finish_detached(study: Study, say: Callable[[str], None]) -> None:
     if finished(study) or not all(t.state.is_finished() for t in there):
         return
     # Another worker that ends at this very moment may do it too; doing it twice changes nothing.
-    study.optuna.set_user_attr(FINISHING, time.time())
+    write_study(study.optuna, finishing=time.time())
     try:
         summary = finish(study)
     except BaseException:
         with suppress(Exception):
-            study.optuna.set_user_attr(FINISHING, 0)
+            write_study(study.optuna, finishing=0)
         raise
     say(f"{study.name} is {summary['state']}: the comparison is in MLflow and in `tuner status {study.name}`")
 
 
-def _to_finish(attrs: dict) -> bool:
-    return bool(attrs.get(DETACHED)) and time.time() - attrs.get(FINISHING, 0) > PATIENCE
+def _to_finish(record: StudyRecord) -> bool:
+    return record.detached and time.time() - record.finishing > PATIENCE

@@ -22,22 +22,20 @@ from tuner.spec import file as study_file
 from tuner.spec.edit import differences, with_overrides
 from tuner.spec.model import Spec
 from tuner.storage import lease, opening
+from tuner.storage.record import write_study
 from tuner.storage.store import Store
 from tuner.study import own_code
 from tuner.study.follow import follow
 from tuner.study.make import create_study, fill_queue
-from tuner.study.plan_files import ADDED, add_plans, plan_files, plan_name
+from tuner.study.plan_files import add_plans, plan_files, plan_name
 from tuner.study.population import SHARE, ask
-from tuner.study.study import DETACHED, Study, exists, open_study
+from tuner.study.study import Study, exists, open_study
 from tuner.study.summary import summarise
 from tuner.study.warm_start import from_study
 from tuner.system import device as devices
 from tuner.system import provenance
 from tuner.system.place import Place
 from tuner.system.waiting import find
-
-INERT = "inert"
-"""Of a study: the knobs of its file that do nothing and are not searched."""
 
 
 def run(place: Place, options: StartOptions, *, console: Console) -> dict[str, Any]:
@@ -61,8 +59,8 @@ def run(place: Place, options: StartOptions, *, console: Console) -> dict[str, A
     processes: list[local.Process] = []
     try:
         ask(opened.optuna, options.population, opened.n_trials // (SHARE * count))
-        if opened.optuna.user_attrs.get(DETACHED):
-            opened.optuna.set_user_attr(DETACHED, False)  # this process sees it to its end
+        if opened.record.detached:
+            write_study(opened.optuna, detached=False)  # this process sees it to its end
         if not quiet:
             _introduce(opened, device, console)
             _warm_start(opened, console)
@@ -87,7 +85,7 @@ def run(place: Place, options: StartOptions, *, console: Console) -> dict[str, A
 def _queue(place: Place, options: StartOptions) -> dict[str, Any]:
     """Make the study, or add to it, for workers that wait for work."""
     queued = make_or_resume(place, options)
-    queued.optuna.set_user_attr(DETACHED, True)
+    write_study(queued.optuna, detached=True)
     ask(queued.optuna, options.population, queued.n_trials // (SHARE * devices.default_workers("cpu")))
     return summarise(queued)
 
@@ -118,9 +116,7 @@ def make_or_resume(
     spec, inert = narrow(spec)
     warm = from_study(store, options.warm_start, spec) if options.warm_start else ()
     made = create_study(store, options.label, spec, warm)
-    made.optuna.set_user_attr(ADDED, list(added))
-    if inert:
-        made.optuna.set_user_attr(INERT, inert)
+    write_study(made.optuna, added_plans=list(added), inert=inert)
     return made
 
 
@@ -130,10 +126,10 @@ def _resume(store: Store, file: Spec | None, options: StartOptions, look: Callab
     kept = opened.spec
     if file is not None:
         # What flags decided when the study was made is no difference of the file.
-        flags = {*opened.optuna.user_attrs.get(ADDED, []), *map(plan_name, plans)}
+        flags = {*opened.record.added_plans, *map(plan_name, plans)}
         flagged = {plan: knobs for plan, knobs in (kept.plans or {}).items() if plan in flags}
         same: dict[str, Any] = {"epochs": kept.training.epochs, "seed": kept.seed, "plans": flagged}
-        file = fixed_at_baseline(with_overrides(file, **same), opened.optuna.user_attrs.get(INERT, []))
+        file = fixed_at_baseline(with_overrides(file, **same), opened.record.inert)
         if options.data is None:
             opened = follow(opened, file, data=kept.data.path is not None and not Path(kept.data.path).exists())
             kept = opened.spec
@@ -150,17 +146,17 @@ def _resume(store: Store, file: Spec | None, options: StartOptions, look: Callab
             + "\n  ".join(different)
             + "\nChoose another --name, or use the settings it was made with"
         )
-    if warm_start and warm_start not in {one["study"] for one in opened.optuna.user_attrs.get("warm_start", [])}:
+    if warm_start and warm_start not in {one.origin.study for one in opened.record.warm_start}:
         raise InputError(f"study {name!r} exists and was made without --from {warm_start}; choose another --name")
     if trials is not None and trials != opened.n_trials:
         if trials < 1:
             raise InputError(f"--trials must be at least 1; found {trials}")
-        opened.optuna.set_user_attr("n_trials", trials)
+        write_study(opened.optuna, n_trials=trials)
     opened = add_plans(opened, plan_files(kept, plans), (file or kept).export)
     fill_queue(opened)
     if any(not t.state.is_finished() for t in opening.trials(opened.optuna)):
         look(kept)
-        provenance.check(opened.optuna.user_attrs.get("versions", {}), f"study {name!r}", lambda text: None)
+        provenance.check(opened.record.versions, f"study {name!r}", lambda text: None)
     return opened
 
 
@@ -198,13 +194,13 @@ def _source(spec: Spec) -> dict[str, Any]:
 
 
 def _introduce(study: Study, device: str, console: Console) -> None:
-    attrs = study.optuna.user_attrs
-    for name in own_code.changed(attrs.get("code", {}), study.spec):
+    record = study.record
+    for name in own_code.changed(record.code, study.spec):
         console.print(
             f"{name} has changed since the study was made: its earlier trials ran another version",
             style="yellow",
         )
-    data = attrs["data"]
+    data = record.data
     if data is None:
         console.print(
             Text.assemble(
@@ -215,27 +211,26 @@ def _introduce(study: Study, device: str, console: Console) -> None:
             soft_wrap=not console.is_terminal,
         )
         return
-    views = ", ".join(f"{name} {width}" for name, width in data["views"].items())
     console.print(
         Text.assemble(
             (study.name, "bold"),
             f": {study.n_trials} trials of up to {study.spec.training.epochs} epochs on "
-            f"{data['name']} ({data['rows']} rows; {views}; {len(data['classes'])} classes), {device}, "
+            f"{data.name} ({data.rows} rows; {data.shown_views()}; {len(data.classes)} classes), {device}, "
             f"state in {study.place.state}",
         ),
         soft_wrap=not console.is_terminal,
     )
-    for remark in data.get("remarks", []):
+    for remark in data.remarks:
         console.print(remark, style="yellow", soft_wrap=not console.is_terminal)
-    if data["terms"]:
-        console.print(data["terms"], style="dim", soft_wrap=not console.is_terminal)
+    if data.terms:
+        console.print(data.terms, style="dim", soft_wrap=not console.is_terminal)
 
 
 def _warm_start(study: Study, console: Console) -> None:
-    taken = study.optuna.user_attrs.get("warm_start")
-    if taken:
-        told = ", ".join(f"#{one['trial']} ({one['value']:.4f})" for one in taken)
-        console.print(f"after the plans, the best of {taken[0]['study']}: {told}", highlight=False, soft_wrap=True)
+    origins = [one.origin for one in study.record.warm_start]
+    if origins:
+        tried = ", ".join(f"#{origin.trial} ({origin.value:.4f})" for origin in origins)
+        console.print(f"after the plans, the best of {origins[0].study}: {tried}", highlight=False, soft_wrap=True)
 
 
 def _unfinished(study: Study) -> bool:

@@ -29,10 +29,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tuner.errors import InputError
 from tuner.storage.opening import LOCK, claiming, trials
+from tuner.storage.record.trial import BEAT, BEYOND, CRASHES, OWNER
 
-OWNER, BEAT, CRASHES, BEYOND = "worker", "lease", "crashes", "epochs_beyond"
-"""User attributes of a trial: who has it, a number that its owner keeps changing, how often its worker died, and epochs
-of further trainings that belong to it and report nothing."""
 RETRIES = 3
 """So often a trial is taken over from dead workers without having come further; then it has failed."""
 SECONDS = "TUNER_LEASE"

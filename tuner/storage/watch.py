@@ -17,8 +17,9 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tuner.storage import lease as leases
-from tuner.storage.lease import BEAT, abandoned, break_lock, describe, lease_of, mark, owner_of, take_over
+from tuner.storage.lease import abandoned, break_lock, describe, lease_of, mark, owner_of, take_over
 from tuner.storage.opening import trials
+from tuner.storage.record.trial import BEAT
 from tuner.system.interrupt import leave_if_asked, rest
 from tuner.system.waiting import find, impatient
 

@@ -10,12 +10,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tuner.errors import InputError
 from tuner.storage import opening
-from tuner.storage.record import BASELINE, TrialRecord, best_of
+from tuner.storage.record import BASELINE, TrialRecord, best_of, write_study
 from tuner.study.study import Study
 
 Verdict = Literal["better", "equivalent", "inconclusive", "no race"]
-KEPT = "answer"
-"""Attribute of an Optuna study: the answer of its last race."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +65,13 @@ def source(trial: FrozenTrial) -> str:
 
 def answer_of(study: Study) -> Answer | None:
     """The answer of the study's race; before there was one, the best trial, unproven. None before one completed."""
-    kept = study.optuna.user_attrs.get(KEPT)
+    kept = study.record.answer
     return Answer.from_data(kept) if kept else _unproven(study)
 
 
 def keep(study: Study, answer: Answer) -> None:
     """Write the answer into the study."""
-    study.optuna.set_user_attr(KEPT, answer.as_data())
+    write_study(study.optuna, answer=answer.as_data())
 
 
 def trial_of(study: Study, number: int | None = None, best_seen: bool = False) -> FrozenTrial:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.errors import InputError
+from tuner.storage.record import Runs, StudyRecord, ValidationRecord
 from tuner.storage.store import Store
 from tuner.system.masking import has_password
 from tuner.system.place import STATE
@@ -25,16 +26,16 @@ def existing(place: Place) -> Place:
 
 def latest(where: Place | Store) -> str:
     """The study that was made last."""
-    made = next((s.study_name for s in Store.of(where).newest_first() if "spec" in s.user_attrs), None)
+    made = next((s.study_name for s in Store.of(where).newest_first() if StudyRecord.of(s).whole), None)
     if made is None:
         raise InputError("no study yet; make one with: tuner start")
     return made
 
 
-def validations(where: Place | Store, most: int = 3) -> list[tuple[str, dict[str, str]]]:
+def validations(where: Place | Store, most: int = 3) -> list[tuple[str, Runs]]:
     """(name, ids of its experiment and run in MLflow) of the validations in a storage, the latest first."""
-    newest = [s for s in Store.of(where).newest_first() if "validation" in s.user_attrs][:most]
-    return [(s.study_name, s.user_attrs["mlflow"]) for s in newest if "mlflow" in s.user_attrs]
+    newest = [s for s in Store.of(where).newest_first() if ValidationRecord.of(s).whole][:most]
+    return [(s.study_name, runs) for s in newest if (runs := ValidationRecord.of(s).runs) is not None]
 
 
 def options(place: Place) -> str:

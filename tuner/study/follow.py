@@ -8,8 +8,8 @@ from pathlib import Path
 from tuner.spec import places
 from tuner.spec.edit import spec_dict
 from tuner.spec.model import Spec
+from tuner.storage.record import write_study
 from tuner.study import own_code
-from tuner.study.moved import STATE
 from tuner.study.study import Study, load_data
 
 
@@ -29,16 +29,14 @@ def follow(study: Study, wanted: Spec, *, data: bool = True) -> Study:
     if not taken:
         return study
     spec = places.with_paths(study.spec, taken)
-    study.optuna.set_user_attr(STATE, str(study.place.state))
-    study.optuna.set_user_attr("spec", spec_dict(spec))
+    write_study(study.optuna, state_folder=study.place.state, spec=spec_dict(spec))
     return replace(study, spec=spec)
 
 
 def _same(study: Study, wanted: Spec, field: str, before: Path) -> bool:
-    attrs = study.optuna.user_attrs
+    record = study.record
     if field != places.DATA:
-        known = attrs.get("code") or {}
-        return not before.exists() or own_code.fingerprints(wanted) == known
+        return not before.exists() or own_code.fingerprints(wanted) == record.code
     # The seed decides the split, which the fingerprint covers.
     asked = study.spec.model_copy(update={"data": wanted.data.model_copy(update={"labels": study.spec.data.labels})})
-    return bool(load_data(asked).fingerprint == attrs.get("data_fingerprint"))
+    return bool(load_data(asked).fingerprint == record.data_fingerprint)

@@ -9,7 +9,7 @@ from trainer.data.standardise import odd
 from tuner.errors import RunError
 from tuner.spec.edit import spec_dict
 from tuner.spec.model import Spec
-from tuner.storage.record import Origin, TrialRecord
+from tuner.storage.record import FORMAT, DataFacts, TrialRecord, WarmConfig, write_study
 from tuner.system import names
 from tuner.system.place import Place
 
@@ -19,7 +19,7 @@ from tuner.storage.store import Store
 from tuner.study.study import Study, load_data, open_study
 
 
-def create_study(where: Place | Store, name: str, spec: Spec, warm: Sequence[Mapping[str, Any]] = ()) -> Study:
+def create_study(where: Place | Store, name: str, spec: Spec, warm: Sequence[WarmConfig] = ()) -> Study:
     """Make a study: its Optuna study with a full queue, its experiment and its parent run in MLflow.
 
     warm: configs of an earlier study that are tried after the plans, as tuner/study/warm_start.py finds them.
@@ -28,7 +28,7 @@ def create_study(where: Place | Store, name: str, spec: Spec, warm: Sequence[Map
     from optuna.exceptions import DuplicatedStudyError
     from optuna.study import StudyDirection
 
-    from tuner.study import moved, own_code
+    from tuner.study import own_code
     from tuner.system import provenance
     from tuner.tracking import charts, dashboard
     from tuner.tracking.client import Tracker
@@ -51,34 +51,35 @@ def create_study(where: Place | Store, name: str, spec: Spec, warm: Sequence[Map
     params |= {f"range.{knob}": rng.describe() for knob, rng in spec.knobs.items()}
     runs = tracker.study(name, tags, params)
     for file in own_code.files(spec):
-        tracker.artifact(runs["run_id"], file, "code")
+        tracker.artifact(runs.run_id, file, "code")
     direction = StudyDirection[spec.goal.direction.upper()]
     try:
         made = optuna.create_study(study_name=name, storage=store.storage, direction=direction)
     except DuplicatedStudyError:
-        tracker.delete(runs["run_id"])
+        tracker.delete(runs.run_id)
         raise RunError(f"study {name!r} is being made by another process; the same command again joins it") from None
     try:
         dashboard.name_objective(made, spec.objective)
         # The spec comes last: a study that has one is whole.
-        for key, value in {
-            "data_fingerprint": data.fingerprint if data else None,
-            "data": describe(data) if data else None,
-            "code": code,
-            "mlflow": runs,
-            "n_trials": spec.search.trials,
-            "warm_start": list(warm),
-            "versions": provenance.versions(),
-            moved.STATE: str(place.state),
-            "spec": spec_dict(spec),
-        }.items():
-            made.set_user_attr(key, value)
+        write_study(
+            made,
+            format=FORMAT,
+            data_fingerprint=data.fingerprint if data else None,
+            data=describe(data) if data else None,
+            code=code,
+            runs=runs,
+            n_trials=spec.search.trials,
+            warm_start=warm,
+            versions=provenance.versions(),
+            state_folder=place.state,
+            spec=spec_dict(spec),
+        )
     except BaseException:
         # Interrupted half-way: the name must not stay taken by something that cannot be opened.
         optuna.delete_study(study_name=name, storage=store.storage)
         raise
     study = open_study(store, name)
-    tracker.experiment_tags(runs["experiment_id"], charts.tags(study.spec))
+    tracker.experiment_tags(runs.experiment_id, charts.tags(study.spec))
     fill_queue(study)
     return study
 
@@ -92,21 +93,21 @@ def fill_queue(study: Study) -> None:
         (spec.searched(config), TrialRecord(plan=name, overrides=spec.overrides(config)))
         for name, config in spec.named().items()
     ]
-    for one in study.optuna.user_attrs.get("warm_start", []):
-        first.append((one["params"], TrialRecord(origin=Origin(one["study"], one["trial"], one["value"]))))
-    opening.enqueue(study.optuna, study.n_trials, first)
+    record = study.record
+    first += [(one.params, TrialRecord(origin=one.origin)) for one in record.warm_start]
+    opening.enqueue(study.optuna, record.n_trials, first)
 
 
-def describe(data: Dataset) -> dict[str, Any]:
+def describe(data: Dataset) -> DataFacts:
     """What the data is, in a few numbers."""
-    return {
-        "name": data.name,
-        "rows": data.n,
-        "split": [len(data.rows(part)) for part in (0, 1, 2)],
-        "labelled_train": int((data.labels[data.rows(0)] >= 0).sum()),
-        "views": {name: view.shape[1] for name, view in data.views.items()},
-        "classes": list(data.label_names),
-        "dialogues": None if data.dialogue is None else len(set(data.dialogue.tolist())),
-        "terms": data.terms,
-        "remarks": [one.text for one in odd(data)],
-    }
+    return DataFacts(
+        name=data.name,
+        rows=data.n,
+        split=tuple(len(data.rows(part)) for part in (0, 1, 2)),
+        labelled_train=int((data.labels[data.rows(0)] >= 0).sum()),
+        views={name: view.shape[1] for name, view in data.views.items()},
+        classes=list(data.label_names),
+        dialogues=None if data.dialogue is None else len(set(data.dialogue.tolist())),
+        terms=data.terms,
+        remarks=[one.text for one in odd(data)],
+    )

@@ -34,7 +34,7 @@ def fingerprints(spec: Spec) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in there}
 
 
-def changed(before: dict[str, str], spec: Spec) -> list[str]:
+def changed(before: Mapping[str, str], spec: Spec) -> list[str]:
     """Names of the files that have changed since `fingerprints` gave what it was before."""
     now = fingerprints(spec)
     return sorted(name for name in before if now.get(name) != before[name])

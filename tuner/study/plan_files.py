@@ -12,10 +12,8 @@ from tuner.spec.edit import spec_dict, with_overrides
 from tuner.spec.model import Spec, taken
 from tuner.spec.sections import ExportSection
 from tuner.storage import opening
+from tuner.storage.record import write_study
 from tuner.study.study import Study, open_study
-
-ADDED = "added_plans"
-"""The study attribute that names them."""
 
 
 def plan_files(spec: Spec, files: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -49,10 +47,11 @@ def add_plans(opened: Study, plans: dict[str, dict[str, Any]], export: ExportSec
         return opened
     spec = with_overrides(opened.spec, plans=plans).model_copy(update={"export": export})
     needed = len(opening.trials(opened.optuna)) + len(plans)
-    for key, value in {
-        "n_trials": max(opened.n_trials, needed) if plans else opened.n_trials,
-        ADDED: [*opened.optuna.user_attrs.get(ADDED, []), *plans],
-        "spec": spec_dict(spec),
-    }.items():
-        opened.optuna.set_user_attr(key, value)
+    record = opened.record
+    write_study(
+        opened.optuna,
+        n_trials=max(record.n_trials, needed) if plans else record.n_trials,
+        added_plans=[*record.added_plans, *plans],
+        spec=spec_dict(spec),
+    )
     return open_study(opened.store, opened.name)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuner.errors import InputError
+from tuner.storage.record import Population, StudyRecord, write_study
 
 if TYPE_CHECKING:
     import optuna
 
-ASKED, CHOSEN = "population", "populations"
-"""Attributes of an Optuna study: {"asked": K or None for auto, "most": K}, and what was chosen, by device."""
 SHARE = 2
 """At most one in so many of a study's trials are trained at the same moment, all workers together: a sampler that has
 seen too little searches at random."""
@@ -28,8 +27,7 @@ def parse(given: str | None) -> int | None:
 def ask(study: optuna.Study, given: str | None, most: int) -> None:
     """Note in a study how many members are wanted at once, and how many to try at most; without a word, what it has
     stays."""
-    known = study.user_attrs.get(ASKED)
-    asked = {"asked": parse(given), "most": known["most"] if known else max(1, most)}
+    known = StudyRecord.of(study).population
+    asked = Population(parse(given), known.most if known else max(1, most))
     if known is None or (given is not None and known != asked):
-        study.set_user_attr(ASKED, asked)
-        study.set_user_attr(CHOSEN, {})
+        write_study(study, population=asked, populations={})

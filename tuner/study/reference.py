@@ -6,18 +6,17 @@ import warnings
 from typing import TYPE_CHECKING
 
 from trainer.data import Dataset
+from tuner.storage.record import StudyRecord, write_study
 
 if TYPE_CHECKING:
     from tuner.study.study import Study
 
-KEPT = "reference"
-"""Attribute of an Optuna study: what was found, None where there is no data."""
-
 
 def ensure(study: Study) -> None:
     """Find it for a study that does not have it yet: a worker without work does, at the end whoever finishes."""
-    if KEPT not in study.optuna.user_attrs:
-        study.optuna.set_user_attr(KEPT, logistic_regression(study.data()) if study.spec.command is None else None)
+    if not StudyRecord.of(study.optuna).has_reference:
+        scores = logistic_regression(study.data()) if study.spec.command is None else None
+        write_study(study.optuna, reference=scores)
 
 
 def logistic_regression(data: Dataset) -> dict[str, float]:

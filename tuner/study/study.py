@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from tuner.errors import InputError
 from tuner.spec.model import Spec
+from tuner.storage.record import Runs, StudyRecord, check_format
 from tuner.storage.store import Store
 from tuner.system import names
 from tuner.system.masking import masked
 from tuner.system.place import Place
-
-DETACHED = "detached"
-"""The study attribute that tells that nobody waits for its end: the worker that ends it writes the comparison."""
 
 if TYPE_CHECKING:
     import optuna
@@ -33,15 +31,21 @@ class Study:
     optuna: optuna.Study
 
     @property
-    def n_trials(self) -> int:
-        """How many trials there will be in all."""
-        return int(self.optuna.user_attrs["n_trials"])
+    def record(self) -> StudyRecord:
+        """What it keeps in the storage, read now."""
+        return StudyRecord.of(self.optuna)
 
     @property
-    def runs(self) -> dict[str, str]:
-        """Ids of the MLflow experiment and the parent run."""
-        found: dict[str, str] = self.optuna.user_attrs["mlflow"]
-        return found
+    def n_trials(self) -> int:
+        """How many trials there will be in all."""
+        return self.record.n_trials
+
+    @property
+    def runs(self) -> Runs:
+        """The MLflow experiment and the parent run."""
+        runs = self.record.runs
+        assert runs is not None, "written before the spec"
+        return runs
 
     @property
     def store(self) -> Store:
@@ -56,7 +60,7 @@ class Study:
     def data(self) -> Dataset:
         """Load the data; refuses data that changed since the study was made. A study of a script has none."""
         data = load_data(self.spec)
-        known = self.optuna.user_attrs.get("data_fingerprint")
+        known = self.record.data_fingerprint
         if known not in (None, data.fingerprint):
             raise InputError(
                 f"study {self.name!r} was made on other data: fingerprint {known}, found {data.fingerprint} "
@@ -91,10 +95,11 @@ def open_study(where: Place | Store, name: str) -> Study:
     names.check(name)
     store = Store.of(where)
     place, opened = store.place, store.load(name)
-    attrs = opened.user_attrs
-    if "spec" not in attrs:
+    record = StudyRecord.of(opened)
+    if record.spec is None:
         raise InputError(f"study {name!r} in {masked(place.storage)} was not made by this tuner, or is being made now")
-    spec = moved.here(parse(attrs["spec"]), attrs, place)
+    check_format(record.format, f"study {name!r}")
+    spec = moved.here(parse(dict(record.spec)), record.state_folder, record.code, place)
     search = spec.search
     if search.pruner == "rungs":
         opened.pruner = RungPruner(spec.training.epochs, search.first_rung, search.reduction, search.min_peers)

@@ -8,7 +8,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.storage import lease, opening
-from tuner.storage.record import TrialRecord, best_of, diverged, epochs_run, reason
+from tuner.storage.record import TrialRecord, best_of, diverged, epochs_run, plain, reason
 from tuner.study.answer import answer_of
 from tuner.study.study import Study
 
@@ -17,9 +17,9 @@ _NAMES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING
 
 def summarise(study: Study) -> dict[str, Any]:
     """The state of a study as plain data; the first ten keys are the command-line contract."""
-    attrs = study.optuna.user_attrs
+    record = study.record
     # Each look at an attribute of the study or at its trials reads the storage: once is enough.
-    asked = attrs["n_trials"]
+    asked = record.n_trials
     there = [t for t in opening.trials(study.optuna) if t.number < asked or t.state != TrialState.WAITING]
     counts = dict.fromkeys(_NAMES.values(), 0)
     for trial in there:
@@ -27,7 +27,7 @@ def summarise(study: Study) -> dict[str, Any]:
     budget = study.spec.training.epochs
     best = best_of(there, study.optuna.direction.name)
     named = {plan: t for t in there if (plan := TrialRecord.of(t).plan) is not None}
-    speeds = attrs.get("speeds", {})
+    speeds = record.speeds
     answer = answer_of(study)
     return {
         "name": study.name,
@@ -44,10 +44,10 @@ def summarise(study: Study) -> dict[str, Any]:
         "at_edge": study.spec.at_edge(best.params) if best else [],
         "pruned": {t.number: reason(t) for t in there if t.state == TrialState.PRUNED},
         "failed": {t.number: reason(t) for t in there if t.state == TrialState.FAIL},
-        "replicates": attrs.get("replicates"),
-        "reference": attrs.get("reference"),
-        "diagnosis": attrs.get("diagnosis", []),
-        "verdicts": attrs.get("verdicts", []),
+        "replicates": plain(record.replicates),
+        "reference": plain(record.reference),
+        "diagnosis": plain(record.diagnosis),
+        "verdicts": plain(record.verdicts),
     }
 
 
@@ -56,7 +56,7 @@ def best_trial(study: Study) -> FrozenTrial | None:
     return best_of(opening.trials(study.optuna), study.optuna.direction.name)
 
 
-def entry(trial: FrozenTrial | None, speeds: Mapping[str, dict[str, float]]) -> dict[str, Any] | None:
+def entry(trial: FrozenTrial | None, speeds: Mapping[int, Mapping[str, float]]) -> dict[str, Any] | None:
     """A trial in brief; value is None until it completes. speeds: measures that need the baseline, by trial number."""
     if trial is None:
         return None
@@ -71,7 +71,7 @@ def entry(trial: FrozenTrial | None, speeds: Mapping[str, dict[str, float]]) -> 
     }
     if complete:
         found |= {"best_epoch": result.best_epoch, "test": result.test}
-        found["measures"] = {**result.measures, **speeds.get(str(trial.number), {})}
+        found["measures"] = {**result.measures, **speeds.get(trial.number, {})}
     return found
 
 

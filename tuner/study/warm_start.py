@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tuner.errors import InputError
 from tuner.spec.model import Spec
 from tuner.storage import opening
-from tuner.storage.record import config_of
+from tuner.storage.record import Origin, WarmConfig, config_of
 from tuner.storage.store import Store
 from tuner.study.study import open_study
 from tuner.system.place import Place
@@ -22,11 +22,10 @@ ALIKE = 0.02
 """Numbers nearer than this share of their range, on the scale that is searched, are the same config tried again."""
 
 
-def from_study(where: Place | Store, name: str, spec: Spec) -> list[dict[str, Any]]:
+def from_study(where: Place | Store, name: str, spec: Spec) -> list[WarmConfig]:
     """The best distinct configs of the study `name` that lie within the ranges of `spec`, best first, at most TOP.
 
-    Each as plain data: the `study`, `trial` and `value` that it comes from, and its `params`. Configs that are trials
-    of every study anyway, the baseline and the plans, are left out.
+    Configs that are trials of every study anyway, the baseline and the plans, are left out.
     Raises InputError where there is no such study, where it trains another model, and where none of its configs fits.
     """
     earlier = open_study(where, name)
@@ -37,13 +36,13 @@ def from_study(where: Place | Store, name: str, spec: Spec) -> list[dict[str, An
         raise InputError(f"--from {name}: no trial of that study has completed")
     sign = -1.0 if earlier.optuna.direction.name == "MAXIMIZE" else 1.0
     known = [spec.searched(config) for config in spec.named().values()]
-    found: list[dict[str, Any]] = []
+    found: list[WarmConfig] = []
     for trial in sorted(done, key=lambda t: (sign * (t.value or 0.0), t.number)):
         params = _params(trial, earlier.spec, spec)
         if params is None or any(_alike(params, other, spec) for other in known):
             continue
         known.append(params)
-        found.append({"study": name, "trial": trial.number, "value": trial.value, "params": params})
+        found.append(WarmConfig(Origin(name, trial.number, trial.value or 0.0), params))
         if len(found) == TOP:
             break
     if not found:

@@ -14,6 +14,7 @@ from typing import Any
 
 from tuner.errors import InputError, RunError
 from tuner.storage.database import MLFLOW, is_database, made_once
+from tuner.storage.record import Runs
 from tuner.system.cause import first_line, root_cause
 from tuner.system.masking import masked
 from tuner.system.waiting import find, impatient, ride_out
@@ -85,8 +86,8 @@ class Tracker:
             why = first_line(root_cause(error))
             raise InputError(f"tracking URI {masked(uri)} cannot be opened: {other}{why}") from None
 
-    def study(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> dict[str, str]:
-        """The experiment and the parent run of a new study, as ids."""
+    def study(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> Runs:
+        """Make the experiment and the parent run of a new study."""
         experiment = self.client.get_experiment_by_name(name)
         if experiment is not None and experiment.lifecycle_stage != "active":
             raise InputError(
@@ -101,11 +102,9 @@ class Tracker:
             experiment_id = experiment.experiment_id
         run = self.client.create_run(experiment_id, run_name=f"{name} (study)", tags=dict(tags))
         self._log(run.info.run_id, params=params)
-        return {"experiment_id": experiment_id, "run_id": run.info.run_id}
+        return Runs(experiment_id, run.info.run_id)
 
-    def start_trial(
-        self, study: Mapping[str, str], name: str, params: Mapping[str, Any], tags: Mapping[str, str]
-    ) -> str:
+    def start_trial(self, study: Runs, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> str:
         """A child run of the study; returns its id."""
         tried = False
 
@@ -115,8 +114,8 @@ class Tracker:
             if tried and (made := self.runs_of(study, tags["trial"])):
                 return made[0]
             tried = True
-            tags_of_run = {PARENT: study["run_id"], **tags, "state": "RUNNING"}
-            run_id: str = self.client.create_run(study["experiment_id"], run_name=name, tags=tags_of_run).info.run_id
+            tags_of_run = {PARENT: study.run_id, **tags, "state": "RUNNING"}
+            run_id: str = self.client.create_run(study.experiment_id, run_name=name, tags=tags_of_run).info.run_id
             return run_id
 
         found: str = self._try(create)
@@ -124,13 +123,11 @@ class Tracker:
         self._flushed[found] = time.monotonic()
         return found
 
-    def runs_of(self, study: Mapping[str, str], trial: str) -> list[str]:
+    def runs_of(self, study: Runs, trial: str) -> list[str]:
         """The runs of a trial that are there, oldest first."""
-        known = f"tags.trial = '{trial}' and tags.`{PARENT}` = '{study['run_id']}'"
+        known = f"tags.trial = '{trial}' and tags.`{PARENT}` = '{study.run_id}'"
         order = ["attributes.start_time ASC"]
-        found = self._try(
-            lambda: self.client.search_runs([study["experiment_id"]], filter_string=known, order_by=order)
-        )
+        found = self._try(lambda: self.client.search_runs([study.experiment_id], filter_string=known, order_by=order))
         return [run.info.run_id for run in found]
 
     def resume(self, run_id: str) -> bool:

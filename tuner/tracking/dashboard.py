@@ -7,10 +7,7 @@ attributes; a test compares with what it reads there itself.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-from tuner.storage.record import WEIGHTED_F1
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import optuna
@@ -38,14 +35,3 @@ def write_note(study: optuna.Study, text: str) -> None:
     for name, part in parts.items():
         storage.set_study_system_attr(study_id, name, part)
     storage.set_study_system_attr(study_id, VERSION, int(there.get(VERSION, 0)) + 1)
-
-
-def columns(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A finished trial's user attributes that are columns one can read and sort by; `record`: its `result`.
-
-    The `result` itself is one long text there.
-    """
-    found = {name: record[name] for name in ("epochs", "best_epoch", "reason") if record.get(name)}
-    test = record.get("test", {})
-    score = WEIGHTED_F1 if WEIGHTED_F1 in test else next(iter(test), "")
-    return found | ({score: test[score]} if score else {})

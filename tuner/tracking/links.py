@@ -7,10 +7,11 @@ that work from within the UI, wherever it is served.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from tuner.storage.record import Runs
 from tuner.tracking.charts import KEY
 
 TRAINING = "workflowType=machine_learning"
@@ -48,10 +49,10 @@ def image(run_id: str, path: str) -> str:
     return "get-artifact?" + urlencode({"path": path, "run_uuid": run_id}, quote_via=quote)
 
 
-def pages(base: str, ids: Mapping[str, str], summary: dict[str, Any]) -> dict[str, str]:
+def pages(base: str, ids: Runs, summary: dict[str, Any]) -> dict[str, str]:
     """Where to look in the MLflow UI: words to links. base: of the server, or nothing for links within it; ids: of the
     study's experiment and run."""
-    run_id, experiment = ids["run_id"], ids["experiment_id"]
+    run_id, experiment = ids.run_id, ids.experiment_id
     told = [e for e in (summary["best"], summary["baseline"], *summary["plans"].values()) if e and e["run_id"]]
     found = {"runs": runs(base, experiment), "curves": curves(base, experiment)}
     if len(told) > 1:
@@ -62,9 +63,9 @@ def pages(base: str, ids: Mapping[str, str], summary: dict[str, Any]) -> dict[st
     }
 
 
-def report(base: str, ids: Mapping[str, str]) -> str:
+def report(base: str, ids: Runs) -> str:
     """The report of a study or a validation; ids: of its experiment and run."""
-    return artifact(base, ids["experiment_id"], ids["run_id"], "report.html")
+    return artifact(base, ids.experiment_id, ids.run_id, "report.html")
 
 
 def _at(base: str, page: str) -> str:

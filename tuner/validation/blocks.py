@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 
 from tuner.errors import InputError, RunError
 from tuner.storage import opening
+from tuner.storage.record import BlockRecord, Runs, StudyRecord, ValidationRecord, check_format, write_plan
 from tuner.storage.store import Store
 from tuner.study import moved
 from tuner.study.study import load_data
@@ -37,8 +38,6 @@ FRESH = 1_000_000_007
 CURVES = ("val/weighted_f1", "val/cross_entropy", "train/cross_entropy", "weighted/total", "val/mse")
 MAKING = 30.0
 """Seconds after which a validation that has a name and no plan counts as given up by whoever was making it."""
-KIND = "validation"
-"""The study attribute that tells a validation from a search."""
 
 
 @dataclass(slots=True)
@@ -50,9 +49,16 @@ class Validation:
     place: Place
     optuna: optuna.Study
 
+    @property
+    def runs(self) -> Runs:
+        """Its MLflow experiment and parent run."""
+        runs = ValidationRecord.of(self.optuna).runs
+        assert runs is not None, "written before the plan"
+        return runs
+
 
 def create_or_resume(
-    where: Place | Store, label: str, plan: Plan, fingerprint: str, register: Callable[[str], dict[str, str]]
+    where: Place | Store, label: str, plan: Plan, fingerprint: str, register: Callable[[str], Runs]
 ) -> Validation:
     """The validation of exactly this plan, made where there is none; by one of several callers at the same moment.
 
@@ -65,16 +71,16 @@ def create_or_resume(
     study = _made(opened, name) or _make(store.place, opened, name, plan, fingerprint, register) or _made(opened, name)
     if study is None:
         raise RunError(f"validation {name} is being made by another process, which gave up; try again")
-    known = study.user_attrs.get("data_fingerprint")
+    record = ValidationRecord.of(study)
+    known = record.data_fingerprint
     if known not in (None, fingerprint):
         raise InputError(
             f"validation {name} was made on other data: fingerprint {known}, found {fingerprint} in "
             f"{plan.spec.data.path or plan.spec.data.source}; choose another --state, or put the data back"
         )
-    if study.user_attrs[KIND] != plan.as_data():
+    if record.plan != plan.as_data():
         # The same plan, whose files are elsewhere by now: workers read it from the storage.
-        study.set_user_attr(moved.STATE, str(store.place.state))
-        study.set_user_attr(KIND, plan.as_data())
+        write_plan(study, plan.as_data(), store.place.state)
     return Validation(name, plan, store.place, study)
 
 
@@ -83,7 +89,7 @@ def _made(opened: BaseStorage, name: str) -> optuna.Study | None:
     deadline = time.monotonic() + MAKING
     while name in opening.study_names(opened):
         study = opening.load_study(opened, name)
-        if KIND in study.user_attrs:
+        if ValidationRecord.of(study).whole:
             return study
         if time.monotonic() > deadline:
             optuna.delete_study(study_name=name, storage=opened)
@@ -98,7 +104,7 @@ def _make(
     name: str,
     plan: Plan,
     fingerprint: str,
-    register: Callable[[str], dict[str, str]],
+    register: Callable[[str], Runs],
 ) -> optuna.Study | None:
     """Make the validation; None where another process has just taken its name."""
     try:
@@ -106,12 +112,13 @@ def _make(
     except DuplicatedStudyError:
         return None
     try:
-        study.set_user_attr("mlflow", register(name))
-        study.set_user_attr("data_fingerprint", fingerprint)
-        study.set_user_attr("versions", provenance.versions())
-        study.set_user_attr(moved.STATE, str(place.state))
-        # The plan comes last: a validation that has one is whole.
-        study.set_user_attr(KIND, plan.as_data())
+        ValidationRecord(
+            plan=plan.as_data(),
+            runs=register(name),
+            data_fingerprint=fingerprint,
+            versions=provenance.versions(),
+            state_folder=place.state,
+        ).write(study)
     except BaseException:
         # Interrupted half-way: the name must not stay taken by something that cannot be opened.
         optuna.delete_study(study_name=name, storage=opened)
@@ -123,11 +130,12 @@ def open_validation(where: Place | Store, name: str) -> Validation | None:
     """The validation of that name, or None where the name is a search's."""
     store = Store.of(where)
     study = store.load(names.check(name))
-    data = study.user_attrs.get(KIND)
-    if data is None:
+    record = ValidationRecord.of(study)
+    if record.plan is None:
         return None
-    plan = Plan.from_data(data)
-    spec = moved.here(plan.spec, study.user_attrs, store.place)
+    check_format(record.format, f"validation {name}")
+    plan = Plan.from_data(dict(record.plan))
+    spec = moved.here(plan.spec, record.state_folder, StudyRecord.of(study).code, store.place)
     return Validation(name, replace(plan, spec=spec), store.place, study)
 
 
@@ -278,4 +286,4 @@ def records(validation: Validation) -> dict[str, list[dict[str, Any]]]:
     done = [trial for _, trial in sorted(there.items()) if trial.state == TrialState.COMPLETE]
     if not done:
         raise InputError(f"validation {validation.name} has no finished block")
-    return {name: [t.user_attrs["arms"][name] for t in done] for name in (*validation.plan.arms, NULL)}
+    return {name: [BlockRecord.of(t).arms[name] for t in done] for name in (*validation.plan.arms, NULL)}

@@ -9,7 +9,7 @@ from tuner.errors import InputError, unknown
 from tuner.spec.config_file import config_file
 from tuner.spec.model import Spec
 from tuner.storage import opening
-from tuner.storage.record import config_of
+from tuner.storage.record import TrialRecord, config_of
 from tuner.storage.store import Store
 from tuner.study.study import open_study
 from tuner.system.place import Place
@@ -64,7 +64,7 @@ def resolve(where: Place | Store, study: str | None, name: str, named: dict[str,
             raise InputError(f"{name} needs the study that it is of: tuner validate STUDY ... {name}")
         number = name.removeprefix("trial:")
         opened = open_study(where, study)
-        started = {str(t.number): t for t in opening.trials(opened.optuna) if "config" in t.user_attrs}
+        started = {str(t.number): t for t in opening.trials(opened.optuna) if TrialRecord.of(t).config is not None}
         if number not in started:
             raise InputError(f"study {study!r} has no trial {number!r} that was started; there are {len(started)}")
         return config_of(opened.spec, started[number])

@@ -11,6 +11,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tuner.storage import lease, opening
+from tuner.storage.record import BlockRecord, write_reason
 
 ATTEMPTS = 3
 """So often is a block begun by one call of `validate` before its crash is the user's to look at."""
@@ -27,7 +28,7 @@ def fill(study: optuna.Study, blocks: int) -> None:
 
 def enqueue(study: optuna.Study, block: int, attempt: int = 1) -> None:
     """Put one block into the queue."""
-    study.enqueue_trial({}, user_attrs={"block": block, "attempt": attempt})
+    study.enqueue_trial({}, user_attrs=BlockRecord(block, attempt).queued())
 
 
 def by_block(study: optuna.Study) -> dict[int, FrozenTrial]:
@@ -35,7 +36,7 @@ def by_block(study: optuna.Study) -> dict[int, FrozenTrial]:
     found: dict[int, FrozenTrial] = {}
     for trial in opening.trials(study):
         if trial.state != TrialState.FAIL:
-            found.setdefault(trial.user_attrs["block"], trial)
+            found.setdefault(BlockRecord.of(trial).block, trial)
     return found
 
 
@@ -55,23 +56,20 @@ def claim(study: optuna.Study) -> Trial | None:
 
 def fail(study: optuna.Study, trial: Trial, reason: str) -> None:
     """End a trial that came to nothing."""
-    trial.set_user_attr("reason", reason)
+    write_reason(trial, reason)
     study.tell(trial, state=TrialState.FAIL)
 
 
 def try_again(study: optuna.Study, trial: Trial) -> bool:
     """Put the block of a trial that crashed into the queue once more; False where it has had its attempts."""
-    attempt: int = trial.user_attrs.get("attempt", 1)
-    if attempt < ATTEMPTS:
-        enqueue(study, trial.user_attrs["block"], attempt + 1)
-    return attempt < ATTEMPTS
+    record = BlockRecord.of(trial)
+    if record.attempt < ATTEMPTS:
+        enqueue(study, record.block, record.attempt + 1)
+    return record.attempt < ATTEMPTS
 
 
 def crashes(study: optuna.Study, blocks: int) -> dict[int, str]:
     """Blocks below `blocks` that have failed and are not in the queue, with the reason of their last crash."""
     there = by_block(study)
-    return {
-        trial.user_attrs["block"]: trial.user_attrs.get("reason", "")
-        for trial in opening.trials(study, [TrialState.FAIL])
-        if trial.user_attrs["block"] not in there and trial.user_attrs["block"] < blocks
-    }
+    failed = map(BlockRecord.of, opening.trials(study, [TrialState.FAIL]))
+    return {one.block: one.reason for one in failed if one.block not in there and one.block < blocks}

@@ -14,6 +14,7 @@ from tuner.adopt.before import look as look_for_inert
 from tuner.launch import tryout
 from tuner.report.finish import finished, publish
 from tuner.spec import file as study_file
+from tuner.storage.record import Runs, Verdict, write_study
 from tuner.storage.store import Store
 from tuner.study import own_code
 from tuner.study.population import ask
@@ -113,7 +114,7 @@ def knobs_of(plan: Plan) -> list[str]:
     return lines
 
 
-def _register(place: Place, name: str, plan: Plan, fingerprint: str) -> dict[str, str]:
+def _register(place: Place, name: str, plan: Plan, fingerprint: str) -> Runs:
     """Write what is fixed to MLflow before the first run."""
     tracker = Tracker(place.tracking, place.state)
     tags = {"kind": "validation", **provenance.tags("", plan.spec.seed, fingerprint)}
@@ -122,7 +123,7 @@ def _register(place: Place, name: str, plan: Plan, fingerprint: str) -> dict[str
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "set_beforehand.json"
         file.write_text(json.dumps(plan.as_data(), indent=2))
-        tracker.artifact(runs["run_id"], file)
+        tracker.artifact(runs.run_id, file)
     return runs
 
 
@@ -138,7 +139,7 @@ def _report(
     (folder / "report.html").write_text(document.html(), encoding="utf-8")
     (folder / "result.json").write_text(json.dumps(result, indent=2))
     tracker = Tracker(validation.place.tracking, validation.place.state)
-    run_id = validation.optuna.user_attrs["mlflow"]["run_id"]
+    run_id = validation.runs.run_id
     tracker.artifact(run_id, folder)
     verdicts = {f"verdict.{c['candidate']}": c["verdict"] for c in result["comparisons"]}
     tracker.update(run_id, tags={NOTE: text, **verdicts})
@@ -148,12 +149,11 @@ def _report(
 
 def _tell_study(study: Study, validation: Validation, result: dict[str, Any]) -> None:
     """Add the verdict to the note and the report of the search whose configurations were compared."""
-    ids = validation.optuna.user_attrs["mlflow"]
-    known = [v for v in study.optuna.user_attrs.get("verdicts", []) if v["name"] != validation.name]
+    ids = validation.runs
+    known = [one for one in study.record.verdicts if one.name != validation.name]
     sentences = [sentence(result, c["candidate"]) + "." for c in result["comparisons"] if c["candidate"] != NULL]
-    page = links.artifact("", ids["experiment_id"], ids["run_id"], "report.html")
-    verdict = {"name": validation.name, "page": page, "sentences": sentences}
-    study.optuna.set_user_attr("verdicts", [*known, verdict])
+    page = links.artifact("", ids.experiment_id, ids.run_id, "report.html")
+    write_study(study.optuna, verdicts=[*known, Verdict(validation.name, page, sentences)])
     if finished(study):
         publish(study, study.tracker(), summarise(study))
 

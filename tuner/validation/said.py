@@ -9,18 +9,18 @@ from optuna.trial import FrozenTrial, TrialState
 from trainer.knobs import Config
 from tuner.spec.edit import spec_dict
 from tuner.storage import opening
-from tuner.storage.record import config_of
+from tuner.storage.record import ValidationRecord, config_of
 from tuner.study.study import Study
 
 
 def verdict(study: Study, config: Config) -> dict[str, Any] | None:
     """The newest finished verdict on `config` against the first arm, on the same code and data, or None."""
-    from tuner.validation import blocks
-
+    fingerprint = study.record.data_fingerprint
     same = {part: spec_dict(study.spec)[part] for part in ("model", "command")}
     for s in study.store.newest_first():
-        plan = s.user_attrs.get(blocks.KIND)
-        if plan is None or s.user_attrs.get("data_fingerprint") != study.optuna.user_attrs["data_fingerprint"]:
+        record = ValidationRecord.of(s)
+        plan = record.plan
+        if plan is None or record.data_fingerprint != fingerprint:
             continue
         arm = next((name for name, knobs in list(plan["arms"].items())[1:] if knobs == config.knobs()), None)
         if arm and same.items() <= plan["spec"].items() and (found := _judged(study, s.study_name, arm)):

@@ -14,6 +14,7 @@ from trainer.calibrate import Choice
 from trainer.tensors import TensorData
 from tuner.errors import RunError
 from tuner.storage import lease
+from tuner.storage.record import BlockRecord, ValidationRecord, write_arms
 from tuner.storage.watch import Keeper
 from tuner.system import provenance
 from tuner.system.interrupt import signals
@@ -49,7 +50,7 @@ def work(
     """
     if device == "cpu":
         torch.set_num_threads(1)
-    provenance.check(validation.optuna.user_attrs.get("versions", {}), f"validation {validation.name}", say)
+    provenance.check(ValidationRecord.of(validation.optuna).versions, f"validation {validation.name}", say)
     with signals(), Keeper(validation.optuna) as keeper:
         worker = BlockWorker(validation, device, say, keeper, population)
         ended = until_empty(worker, keeper, say, stay=stay)
@@ -75,7 +76,7 @@ class BlockWorker:
         self.scripts = validation.place.state / "scripts" / validation.name
         self.facts = {
             "plan": validation.plan.contents(),
-            "data": self.study.user_attrs.get("data_fingerprint"),
+            "data": ValidationRecord.of(self.study).data_fingerprint,
             "versions": [provenance.versions()[name] for name in ("tuner", "torch")],
         }
         self.population = population
@@ -88,7 +89,7 @@ class BlockWorker:
                 self.keeper.hold(trial)
                 return [trial]
             queue.fail(self.study, trial, why)
-            self.say(f"block {trial.user_attrs['block']} failed: {why}")
+            self.say(f"block {BlockRecord.of(trial).block} failed: {why}")
         return []
 
     def choose(self, data: TensorData) -> Choice:
@@ -105,7 +106,7 @@ class BlockWorker:
     def train(self, attempt: Attempt) -> list[TrialState]:
         """Train the arms of the block; no state where another worker took it over."""
         (trial,) = attempt.trials
-        block, reports = trial.user_attrs["block"], Reports(trial)
+        block, reports = BlockRecord.of(trial).block, Reports(trial)
         parts: list[Checkpoint] = []
 
         def tell(step: int, share: float) -> None:
@@ -129,7 +130,7 @@ class BlockWorker:
         except Lost:
             self.say(f"block {block} was taken over by another worker; left to it")
             return []
-        trial.set_user_attr("arms", record)
+        write_arms(trial, record)
         base = record[next(iter(self.validation.plan.arms))]
         self.study.tell(trial, next(iter({**base["test"], **base.get("reported", {})}.values()), 0.0))
         for checkpoint in parts:
@@ -140,7 +141,7 @@ class BlockWorker:
     def fail(self, attempt: Attempt, error: Exception) -> list[TrialState]:
         """Note the crash; the block goes back into the queue. RunError where it has had its attempts."""
         (trial,) = attempt.trials
-        self.last_failure = masked(f"block {trial.user_attrs['block']} failed: {type(error).__name__}: {error}")
+        self.last_failure = masked(f"block {BlockRecord.of(trial).block} failed: {type(error).__name__}: {error}")
         queue.fail(self.study, trial, masked(traceback.format_exc()))
         if not queue.try_again(self.study, trial):
             raise RunError(f"{self.last_failure} ({queue.ATTEMPTS} attempts)") from error

@@ -25,7 +25,7 @@ from trainer.calibrate import Choice, calibrate, can_fuse
 from trainer.tensors import TensorData
 from tuner.spec.model import Spec
 from tuner.storage import lease, opening
-from tuner.study.population import ASKED, CHOSEN
+from tuner.storage.record import Population, StudyRecord, write_study
 from tuner.system import device as devices
 from tuner.system import provenance
 from tuner.worker.checkpoint import identity
@@ -50,23 +50,22 @@ def choice(
 
     most: the largest number to try where the study does not say. Trainings without a batched form go one by one.
     """
-    asked = study.user_attrs.get(ASKED, {"asked": None, "most": most})
+    asked = StudyRecord.of(study).population or Population(None, most)
     fits = data is not None and can_fuse(spec.model)
-    if wanted := given or asked["asked"]:
+    if wanted := given or asked.asked:
         return Choice(wanted, fits and wanted > 1)
     if not fits:
         return Choice()
     assert data is not None
     deadline = time.monotonic() + WAIT
     while True:
-        known = study.user_attrs.get(CHOSEN, {}).get(_where(device))
+        known = StudyRecord.of(study).populations.get(_where(device))
         if known is not None:
             return Choice(**known)
         with lease.locked(study._storage, f"{opening.LOCK}{study.study_name}:calibration") as mine:
-            if mine and _where(device) not in study.user_attrs.get(CHOSEN, {}):
-                found = _measured(state, spec, data, device, asked["most"])
-                everyone = {**study.user_attrs.get(CHOSEN, {}), _where(device): asdict(found)}
-                study.set_user_attr(CHOSEN, everyone)
+            if mine and _where(device) not in (chosen := StudyRecord.of(study).populations):
+                found = _measured(state, spec, data, device, asked.most)
+                write_study(study, populations={**chosen, _where(device): asdict(found)})
                 say(describe(found))
                 return found
         if time.monotonic() > deadline:

@@ -13,7 +13,7 @@ from tuner.search.sampling import sampler
 from tuner.spec import places
 from tuner.spec.rules import takes_a_seed
 from tuner.storage import lease, opening
-from tuner.storage.record import config_of, label, title
+from tuner.storage.record import StudyRecord, TrialRecord, config_of, title, write_started
 from tuner.storage.watch import Keeper
 from tuner.study import own_code
 from tuner.study.study import Study
@@ -34,7 +34,7 @@ class Opening:
     ) -> None:
         self.study, self.tracker, self.keeper, self.outcomes = study, tracker, keeper, outcomes
         self.checkpoints = folder(study.place.state, study.name)
-        self.fingerprint = study.optuna.user_attrs["data_fingerprint"] or ""
+        self.fingerprint = StudyRecord.of(study.optuna).data_fingerprint or ""
         self.code = own_code.fingerprints(study.spec)
         self.tags = provenance.tags(devices.describe(device), study.spec.seed, self.fingerprint)
         self.tags |= {"code": " ".join(f"{name}={digits}" for name, digits in self.code.items())} if self.code else {}
@@ -43,7 +43,7 @@ class Opening:
     def under_way(self) -> int:
         """How many trials wait that were trained before."""
         waiting = opening.trials(self.study.optuna, [TrialState.WAITING])
-        return sum("run_id" in trial.user_attrs for trial in waiting)
+        return sum(TrialRecord.of(trial).run_id is not None for trial in waiting)
 
     def claim(self, count: int) -> list[Trial]:
         """Up to `count` trials from the queue. One whose workers keep dying ends here."""
@@ -66,27 +66,26 @@ class Opening:
         """Ask for the knobs and open the MLflow run."""
         spec = self.study.spec
         params: dict[str, Any] = {}
-        overrides = trial.user_attrs.get("overrides", {})
+        record = TrialRecord.of(trial)
+        overrides = record.overrides
         for name in spec.order():
             if spec.exists(name, {**overrides, **params}):
                 params[name] = opening.suggest(trial, name, spec)
         config = spec.config(params, overrides)
         checkpoint = self._checkpoint(trial.number, config, spec.seed)
-        run_id, reached = self._run(trial, config, checkpoint.read())
-        trial.set_user_attr("run_id", run_id)
-        trial.set_user_attr("config", config.knobs())
-        trial.set_user_attr("name", title(trial.number, config.knobs(), label(trial.user_attrs)))
+        run_id, reached = self._run(trial.number, record, config, checkpoint.read())
+        write_started(trial, run_id, config.knobs())
         r = Running(trial, config, spec.seed, run_id, checkpoint, reached)
-        for number in replicates_left(r, self._replicated(trial)):
+        for number in replicates_left(record, self._replicated(record)):
             seed = replicate_seed(spec.seed, number)
             of_replicate = self._checkpoint(trial.number, config, seed, f"-{number}")
             r.replicates.append(Replicate(r, number, seed, of_replicate, of_replicate.read()))
         return r
 
-    def _replicated(self, trial: Trial) -> int:
+    def _replicated(self, record: TrialRecord) -> int:
         """How often it is trained again under other seeds."""
         spec = self.study.spec
-        return spec.search.replicates if trial.user_attrs.get("plan") == "baseline" and takes_a_seed(spec) else 0
+        return spec.search.replicates if record.is_baseline and takes_a_seed(spec) else 0
 
     def _checkpoint(self, number: int, config: Config, seed: int, part: str = "") -> Checkpoint:
         spec = self.study.spec
@@ -102,18 +101,17 @@ class Opening:
         }
         return Checkpoint(self.checkpoints / f"{number}{part}.pt", identity(**facts), self.outcomes.say)
 
-    def _run(self, trial: Trial, config: Config, reached: Found | None) -> tuple[str, Found | None]:
+    def _run(self, number: int, record: TrialRecord, config: Config, reached: Found | None) -> tuple[str, Found | None]:
         """The trial's run in MLflow, and the checkpoint if it goes on: one trial has one run, no epoch twice."""
-        known, runs = label(trial.user_attrs), self.study.runs
-        previous = trial.user_attrs.get("run_id")
-        if previous is None and lease.CRASHES in trial.user_attrs:
+        runs, previous = self.study.runs, record.run_id
+        if previous is None and record.crashed:
             # The worker before may have died between making the run and noting it.
-            for orphan in self.tracker.runs_of(runs, str(trial.number)):
+            for orphan in self.tracker.runs_of(runs, str(number)):
                 self.tracker.delete(orphan)
         if previous and reached and self.tracker.resume(previous):
             return previous, reached
         if previous and not reached:
             self.tracker.delete(previous)  # the trial starts over
-        tags = {**self.tags, "trial": str(trial.number), **({"plan": known} if known else {})}
-        name = title(trial.number, config.knobs(), known)
+        tags = {**self.tags, "trial": str(number), **({"plan": record.label} if record.label else {})}
+        name = title(number, config.knobs(), record.label)
         return self.tracker.start_trial(runs, name, config.knobs(), tags), reached

@@ -16,15 +16,14 @@ from trainer.resume import epoch_metrics
 from trainer.tensors import TensorData
 from tuner.errors import RunError
 from tuner.storage import lease, opening
-from tuner.storage.record import epochs_run, label, title
+from tuner.storage.record import TrialRecord, TrialResult, epochs_run, title, write_result, write_study
 from tuner.storage.watch import Keeper
 from tuner.study.study import Study
 from tuner.system.waiting import impatient
-from tuner.tracking import dashboard
 from tuner.tracking.client import Tracker, finite
 from tuner.worker import model_file
 from tuner.worker.checkpoint import Found
-from tuner.worker.trial import AWAY, Running, replicates_found, spread
+from tuner.worker.trial import AWAY, Running, replicates_ended
 
 KEPT_CURVES = (
     "val/cross_entropy",
@@ -64,25 +63,19 @@ class Outcomes:
             reason = f"not among the best 1 in {self.study.spec.search.reduction:g} at {result.reason}"
         others = KEPT_CURVES if self.data is not None else list(result.curves)[:MOST_CURVES]
         kept = {self.objective.metric, *others}
-        record = {
-            "epochs": result.epochs,
-            "best_epoch": result.best_epoch,
-            "reason": reason,
-            "test": rounded(result.test),
-            "measures": rounded(result.measures),
-            "curves": {name: [_short(v) for v in curve] for name, curve in result.curves.items() if name in kept},
-        }
-        r.trial.set_user_attr("result", record)
-        for name, value in dashboard.columns(record).items():
-            r.trial.set_user_attr(name, value)
+        curves = {name: [_short(v) for v in curve] for name, curve in result.curves.items() if name in kept}
+        test, measures = rounded(result.test), rounded(result.measures)
+        write_result(r.trial, TrialResult(result.epochs, result.best_epoch, reason, test, measures, curves))
         tags = {"reason": reason, "epochs": str(result.epochs), "best_epoch": str(result.best_epoch)}
         metrics = {**result.test, **result.measures, "epochs": float(result.epochs)}
         if result.best_epoch:
             metrics[f"best/{self.objective.metric.removeprefix('val/')}"] = result.best_value
-        if r.trial.user_attrs.get("plan") == "baseline":
-            found = replicates_found(r)
-            self.study.optuna.set_user_attr("replicates", found)
-            metrics |= {f"replicates/{name}": value for name, value in spread(found["values"]).items()}
+        record = TrialRecord.of(r.trial)
+        if record.is_baseline:
+            replicates = replicates_ended(record)
+            write_study(self.study.optuna, replicates=replicates)
+            if spread := replicates.spread():
+                metrics |= {"replicates/mean": spread.mean, "replicates/std": spread.std}
         if result.log is not None:
             tags |= self._keep(r, "log", partial(self.tracker.artifact, r.run_id, result.log))
         if state == TrialState.COMPLETE and self.data is not None and self._leads(result.best_value):
@@ -95,7 +88,7 @@ class Outcomes:
         else:
             self.study.optuna.tell(r.trial, state=TrialState.PRUNED)
         r.checkpoint.remove()
-        self.say(line(r.trial.number, r.config, state.name, result, label(r.trial.user_attrs)))
+        self.say(line(r.trial.number, r.config, state.name, result, record.label))
         return [state]
 
     def _keep(self, r: Running, what: str, attach: Callable[[], None]) -> dict[str, str]:
@@ -145,19 +138,19 @@ class Outcomes:
         for trial in mine:
             self.say(f"trial {trial.number} failed:\n{text}")
             epochs = epochs_run(self.study.optuna._storage.get_trial(trial._trial_id))
-            trial.set_user_attr("result", {"reason": last_line(text), "traceback": text, "epochs": epochs})
+            write_result(trial, TrialResult(epochs, reason=last_line(text), traceback=text))
             self.study.optuna.tell(trial, state=TrialState.FAIL)
 
     def give_up(self, trial: Trial, why: str, found: Found | None) -> None:
         """End a claimed trial whose workers keep dying; its run keeps what they measured, up to its checkpoint."""
-        run_id = trial.user_attrs.get("run_id")
+        run_id = TrialRecord.of(trial).run_id
         frozen = self.study.optuna._storage.get_trial(trial._trial_id)
         if run_id is not None and self.tracker.resume(run_id):
             for epoch, when in enumerate(found.times, start=1) if found else ():
                 assert found is not None
                 self.tracker.epoch(run_id, finite(epoch_metrics(found.states[0], epoch)), epoch, when)
             self.tracker.end_trial(run_id, "FAIL", {"reason": why}, {})
-        trial.set_user_attr("result", {"reason": why, "epochs": epochs_run(frozen)})
+        write_result(trial, TrialResult(epochs_run(frozen), reason=why))
         self.study.optuna.tell(trial, state=TrialState.FAIL)
         self.keeper.release(trial)
         self.say(f"trial {trial.number} failed: {why}")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from trainer.knobs import Config
 from trainer.result import Result
 from trainer.resume import State, epoch_metrics
-from tuner.storage import lease
+from tuner.storage.record import ReplicateResult, Replicates, TrialRecord, write_beyond, write_replicate
 from tuner.system.waiting import find, impatient
 from tuner.worker.checkpoint import Checkpoint, Found
 
@@ -98,7 +97,7 @@ class Running:
     @property
     def protected(self) -> bool:
         """The baseline and the plans are never pruned: every study contains its own comparison."""
-        return "plan" in self.trial.user_attrs
+        return TrialRecord.of(self.trial).plan is not None
 
     @property
     def stage(self) -> tuple[bool, int]:
@@ -119,10 +118,6 @@ class Running:
         while len(self.times) < epoch:
             self.times.append(int(time.time() * 1000))
         return self.times[epoch - 1]
-
-
-KEPT = "replicates"
-"""User attribute of the baseline's trial: value and epochs of each replicate that has ended, by its number from 1."""
 
 
 @dataclass(slots=True, eq=False)
@@ -156,8 +151,7 @@ class Replicate:
 
     def end(self, result: Result) -> None:
         """Keep what became of it with the trial."""
-        ended = {**self.of.trial.user_attrs.get(KEPT, {}), str(self.number): [result.best_value, result.epochs]}
-        self.of.trial.set_user_attr(KEPT, ended)
+        write_replicate(self.of.trial, self.number, ReplicateResult(result.best_value, result.epochs))
         self.checkpoint.remove()
 
 
@@ -166,31 +160,22 @@ def replicate_seed(of_study: int, number: int) -> int:
     return of_study + 1_000_003 * number
 
 
-def replicates_left(r: Running, count: int) -> list[int]:
+def replicates_left(record: TrialRecord, count: int) -> list[int]:
     """Numbers of the replicates that have not ended, of `count`."""
-    ended = r.trial.user_attrs.get(KEPT, {})
-    return [number for number in range(1, count + 1) if str(number) not in ended]
+    return [number for number in range(1, count + 1) if number not in record.replicates]
 
 
 def come_along(r: Running) -> None:
     """Let the storage know how far they are: a trial that comes along is not given up when its worker dies."""
     with impatient(), suppress(*AWAY):
-        ended = sum(epochs for _, epochs in r.trial.user_attrs.get(KEPT, {}).values())
-        r.trial.set_user_attr(lease.BEYOND, ended + sum(one.epoch for one in r.replicates))
+        ended = replicates_ended(TrialRecord.of(r.trial)).epochs
+        write_beyond(r.trial, ended + sum(one.epoch for one in r.replicates))
 
 
-def replicates_found(r: Running) -> dict[str, Any]:
-    """Their finite values, in order, and the epochs they took."""
-    ended = r.trial.user_attrs.get(KEPT, {})
-    pairs = [ended[number] for number in sorted(ended, key=int)]
-    return {"values": [v for v, _ in pairs if math.isfinite(v)], "epochs": int(sum(epochs for _, epochs in pairs))}
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Mean and sample standard deviation of at least two values; empty for fewer."""
-    if len(values) < 2:
-        return {}
-    return {"mean": statistics.fmean(values), "std": statistics.stdev(values)}
+def replicates_ended(record: TrialRecord) -> Replicates:
+    """The finite values of those that have ended, in order, and the epochs that all of them took."""
+    ended = [one for _, one in sorted(record.replicates.items())]
+    return Replicates([one.value for one in ended if math.isfinite(one.value)], sum(one.epochs for one in ended))
 
 
 Member = Running | Replicate

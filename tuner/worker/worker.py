@@ -14,6 +14,7 @@ from trainer.calibrate import Choice
 from trainer.tensors import TensorData, to_tensors
 from tuner.errors import UserCodeError
 from tuner.storage import opening
+from tuner.storage.record import StudyRecord
 from tuner.storage.watch import Keeper
 from tuner.study import own_code, reference
 from tuner.study.population import SHARE
@@ -42,7 +43,7 @@ def work(
     another version's, RunError after several failed trials in a row, and Interrupted, with the trials handed
     back, on SIGINT or SIGTERM.
     """
-    provenance.check(study.optuna.user_attrs.get("versions", {}), f"study {study.name!r}", say)
+    provenance.check(StudyRecord.of(study.optuna).versions, f"study {study.name!r}", say)
     if device == "cpu":
         torch.set_num_threads(1)
     if said := own_code.notice(study.spec):

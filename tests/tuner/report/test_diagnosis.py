@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tuner.report.diagnosis import Evidence, Finding, Run, as_data, diagnose, no_knob_matters
+from tuner.report.diagnosis import Evidence, Run, diagnose, no_knob_matters
 from tuner.report.luck import luck_bound, luckiest_lead
+from tuner.storage.record import Finding, plain
 
 N = 30
 
@@ -126,7 +127,7 @@ def test_the_bound_of_one_new_value_is_at_least_that_of_the_t_distribution():
 
 def test_every_finding_says_what_to_check():
     flat = change(healthy(), train_loss=[1.0] * N)
-    found = as_data(diagnose(evidence(flat)))
+    found = plain(diagnose(evidence(flat)))
     assert list(found[0]) == ["id", "text", "check"]
     assert "learning rate" in found[0]["check"]
 
@@ -160,6 +161,6 @@ def test_study_with_planted_leak_is_told(make_study, scripted):
         training.train = restore
     summary = finish.finish(study)
     assert "labels_leaked" in [f["id"] for f in summary["diagnosis"]]
-    run = mlflow.MlflowClient(study.place.tracking).get_run(study.runs["run_id"])
+    run = mlflow.MlflowClient(study.place.tracking).get_run(study.runs.run_id)
     assert "labels_leaked" in run.data.tags["diagnosis"]
     assert "labels have probably leaked" in run.data.tags["mlflow.note.content"]

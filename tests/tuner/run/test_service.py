@@ -12,7 +12,7 @@ from tuner.run import service
 from tuner.run.options import StartOptions
 from tuner.run.start import run
 from tuner.storage import opening
-from tuner.study.study import DETACHED, open_study
+from tuner.study.study import open_study
 from tuner.study.summary import summarise
 from tuner.system import interrupt
 from tuner.system.interrupt import Interrupted
@@ -29,7 +29,7 @@ def detached(make_study):
 
     def make(name="tiny", **changes):
         study = make_study(name, **changes)
-        study.optuna.set_user_attr(DETACHED, True)
+        study.optuna.set_user_attr("detached", True)
         return study
 
     return make
@@ -215,7 +215,7 @@ def test_detached_start_queues_and_returns(cli, tiny, tmp_path):
     assert "tiny: 3 trials wait for workers" in done.stdout
     assert f"tuner worker --state {state}" in done.stdout
     study = open_study(Place.at(state), "tiny")
-    assert summarise(study)["state"] == "waiting" and study.optuna.user_attrs[DETACHED] is True
+    assert summarise(study)["state"] == "waiting" and study.record.detached
     with pytest.raises(InputError, match="--detach starts no workers"):
         run(study.place, StartOptions(study=str(tiny), workers=2, detach=True), console=Console())
 
@@ -233,7 +233,7 @@ def test_a_start_that_waits_takes_a_queued_study_over(detached, scripted, monkey
     summary = run(study.place, StartOptions(name="tiny", device="cpu", quiet=True), console=Console())
     assert summary["state"] == "complete"
     attrs = open_study(study.place, "tiny").optuna.user_attrs
-    assert attrs[DETACHED] is False and attrs["finished_at"] == 2
+    assert attrs["detached"] is False and attrs["finished_at"] == 2
 
 
 def test_sign_of_life(tmp_path, monkeypatch):

@@ -143,7 +143,7 @@ def served(cli_environment, copy):
 
 def test_link_opens_the_study_s_own_view(served, copy):
     _, port, link = served
-    experiment = open_study(Place.at(copy), "tiny").runs["experiment_id"]
+    experiment = open_study(Place.at(copy), "tiny").runs.experiment_id
     parts = urlsplit(link)
     assert parts.netloc == f"127.0.0.1:{port}"
     assert parts.fragment.startswith(f"/experiments/{experiment}/runs?")

@@ -16,6 +16,7 @@ from tuner.run import service, start
 from tuner.run.options import StartOptions
 from tuner.spec import file as study_file
 from tuner.storage import lease, opening
+from tuner.storage.record import TrialRecord
 from tuner.storage.watch import Keeper
 from tuner.study.make import create_study
 from tuner.study.study import open_study
@@ -38,7 +39,7 @@ def made_with(study, **versions):
 
 def runs(study, **tags):
     client = mlflow.MlflowClient(study.place.tracking)
-    found = client.search_runs([study.runs["experiment_id"]])
+    found = client.search_runs([study.runs.experiment_id])
     return [r for r in found if tags.items() <= r.data.tags.items()]
 
 
@@ -109,7 +110,7 @@ def test_an_artifact_store_that_is_away_is_still_a_failure_of_what_must_be_kept(
     artifacts.write_text("")
     (study.place.state / "x.txt").write_text("x")
     with pytest.raises(RunError, match="MLflow at sqlite"):
-        Tracker(study.place.tracking, study.place.state).artifact(study.runs["run_id"], study.place.state / "x.txt")
+        Tracker(study.place.tracking, study.place.state).artifact(study.runs.run_id, study.place.state / "x.txt")
 
 
 def test_clocks_that_differ_by_a_day_change_nothing(make_study, scripted, monkeypatch):
@@ -168,7 +169,7 @@ def test_a_lease_shorter_than_an_epoch_is_renewed_during_it(make_study, scripted
     watcher.join()
     assert taken == []
     assert study.optuna.get_trials()[0].state == TrialState.COMPLETE
-    assert lease.CRASHES not in study.optuna.get_trials()[0].user_attrs
+    assert not TrialRecord.of(study.optuna.get_trials()[0]).crashed
 
 
 def test_what_workers_wait_for_is_said_once(tmp_path):

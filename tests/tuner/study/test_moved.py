@@ -44,11 +44,11 @@ def test_a_state_folder_of_any_name_holds_its_databases(tmp_path, databases, nam
     tracker = Tracker(place.tracking, place.state)
     runs = tracker.study("mine", {}, {})
     (tmp_path / "file.txt").write_text("x")
-    tracker.artifact(runs["run_id"], tmp_path / "file.txt")
+    tracker.artifact(runs.run_id, tmp_path / "file.txt")
     (written,) = place.state.rglob("file.txt")
     assert place.made and place.embeds_tracking
     assert written.relative_to(place.state).parts[:2] == ("artifacts", "mine")
-    assert [a.path for a in tracker.client.list_artifacts(runs["run_id"])] == ["file.txt"]
+    assert [a.path for a in tracker.client.list_artifacts(runs.run_id)] == ["file.txt"]
     assert {p.name for p in tmp_path.iterdir()} == {"a b", name, "file.txt"}
 
 
@@ -66,14 +66,14 @@ def test_artifacts_follow_a_state_folder(tmp_path, make_place, copied):
     old = make_place("old")
     runs = Tracker(old.tracking, old.state).study("a study", {}, {})
     (tmp_path / "one.txt").write_text("1")
-    Tracker(old.tracking, old.state).artifact(runs["run_id"], tmp_path / "one.txt", "folder")
+    Tracker(old.tracking, old.state).artifact(runs.run_id, tmp_path / "one.txt", "folder")
     (shutil.copytree if copied else shutil.move)(old.state, tmp_path / "new")
     before = files(old.state) if copied else {}
     new = Place.at(tmp_path / "new")
     tracker = Tracker(new.tracking, new.state)
     (tmp_path / "two.txt").write_text("2")
-    tracker.artifact(runs["run_id"], tmp_path / "two.txt")
-    assert [a.path for a in tracker.client.list_artifacts(runs["run_id"])] == ["folder", "two.txt"]
+    tracker.artifact(runs.run_id, tmp_path / "two.txt")
+    assert [a.path for a in tracker.client.list_artifacts(runs.run_id)] == ["folder", "two.txt"]
     assert len(list(new.state.rglob("*.txt"))) == 2
     later = tracker.start_trial(runs, "#1", {}, {"trial": "1"})
     tracker.artifact(later, tmp_path / "one.txt")
@@ -88,9 +88,9 @@ def test_a_folder_that_is_seen_under_two_paths_takes_what_each_of_them_writes(tm
     runs = tracker.study("s", {}, {})
     with homes.create_engine(place.tracking).begin() as connection:
         old = homes.experiment(place.state, "s")
-        homes._correct(connection, int(runs["experiment_id"]), old, (tmp_path / "elsewhere/artifacts/s").as_uri())
+        homes._correct(connection, int(runs.experiment_id), old, (tmp_path / "elsewhere/artifacts/s").as_uri())
     (tmp_path / "one.txt").write_text("1")
-    tracker.artifact(runs["run_id"], tmp_path / "one.txt")
+    tracker.artifact(runs.run_id, tmp_path / "one.txt")
     assert len(list(place.state.rglob("one.txt"))) == 1
     assert not (tmp_path / "elsewhere").exists()
 
@@ -100,7 +100,7 @@ def test_another_database_keeps_its_places_while_they_are_there(tmp_path, make_p
     tracker = Tracker(place.tracking, place.state)
     runs = tracker.study("s", {}, {})
     (tmp_path / "one.txt").write_text("1")
-    tracker.artifact(runs["run_id"], tmp_path / "one.txt")
+    tracker.artifact(runs.run_id, tmp_path / "one.txt")
     outside = sqlite_url(tmp_path / "mlflow.db")
     with sqlite3.connect(place.state / "mlflow.db") as one, sqlite3.connect(tmp_path / "mlflow.db") as other:
         one.backup(other)
@@ -108,7 +108,7 @@ def test_another_database_keeps_its_places_while_they_are_there(tmp_path, make_p
     other.close()
     tracker = Tracker(outside, place.state)
     shutil.copytree(place.state, tmp_path / "copy")
-    uri = lambda: tracker.client.get_run(runs["run_id"]).info.artifact_uri  # noqa: E731
+    uri = lambda: tracker.client.get_run(runs.run_id).info.artifact_uri  # noqa: E731
     tracker = Tracker(outside, tmp_path / "copy")
     assert "/copy/" not in uri()
     shutil.rmtree(place.state)

@@ -39,10 +39,10 @@ def ranked(study):
 def test_the_best_come_first_with_where_they_are_from(first):
     found = from_study(first.place, "first", first.spec)
     best = ranked(first)[:TOP]
-    assert [one["trial"] for one in found] == [t.number for t in best]
-    assert [one["params"] for one in found] == [t.params for t in best]
-    assert [one["value"] for one in found] == [t.value for t in best]
-    assert {one["study"] for one in found} == {"first"}
+    assert [one.origin.trial for one in found] == [t.number for t in best]
+    assert [one.params for one in found] == [t.params for t in best]
+    assert [one.origin.value for one in found] == [t.value for t in best]
+    assert {one.origin.study for one in found} == {"first"}
 
 
 def test_a_new_study_tries_them_after_the_plans(first, tiny, capsys):
@@ -55,19 +55,19 @@ def test_a_new_study_tries_them_after_the_plans(first, tiny, capsys):
     second = make_or_resume(place, StartOptions(study=str(tiny), name="second", trials=12, warm_start="first"))
     waiting = opening.trials(second.optuna)
     assert [t.user_attrs.get("plan") for t in waiting[:4]] == ["baseline", "basic", "full", "advanced"]
-    assert [t.user_attrs["from"]["trial"] for t in waiting[4 : 4 + TOP]] == [one["trial"] for one in taken]
+    assert [t.user_attrs["from"]["trial"] for t in waiting[4 : 4 + TOP]] == [one.origin.trial for one in taken]
     assert all("from" not in t.user_attrs and "plan" not in t.user_attrs for t in waiting[4 + TOP :])
 
     said = []
     worker.work(second, device="cpu", say=said.append)
     done = opening.trials(second.optuna)
-    assert [t.params for t in done[4 : 4 + TOP]] == [one["params"] for one in taken]
-    assert f"(from first #{taken[0]['trial']})" in said[4]
+    assert [t.params for t in done[4 : 4 + TOP]] == [one.params for one in taken]
+    assert f"(from first #{taken[0].origin.trial})" in said[4]
     run = second.tracker().client.get_run(done[4].user_attrs["run_id"])
-    assert run.data.tags["plan"] == f"from first #{taken[0]['trial']}"
-    assert run.info.run_name.endswith(f"(from first #{taken[0]['trial']})")
+    assert run.data.tags["plan"] == f"from first #{taken[0].origin.trial}"
+    assert run.info.run_name.endswith(f"(from first #{taken[0].origin.trial})")
     _warm_start(second, Console(width=200))
-    assert f"the best of first: #{taken[0]['trial']} (" in capsys.readouterr().out
+    assert f"the best of first: #{taken[0].origin.trial} (" in capsys.readouterr().out
 
     again = make_or_resume(place, StartOptions(study=str(tiny), name="second", trials=14, warm_start="first"))
     assert len(opening.trials(again.optuna)) == 14
@@ -104,7 +104,7 @@ def test_only_what_the_new_ranges_hold(first):
     spec = parse(raw)
     found = from_study(first.place, "first", spec)
     assert 0 < len(found) < 8
-    assert all(spec.knobs["encoder_loss_weight"].contains(one["params"]["encoder_loss_weight"]) for one in found)
+    assert all(spec.knobs["encoder_loss_weight"].contains(one.params["encoder_loss_weight"]) for one in found)
     raw["knobs"]["encoder_loss_weight"] = {"low": 0.0499999, "high": 0.0500001}
     with pytest.raises(InputError, match="none of its 12 completed trials lies within the ranges"):
         from_study(first.place, "first", parse(raw))
@@ -124,7 +124,7 @@ def test_configs_that_are_alike_count_once(make_study, scripted, make_place):
         )
     study.optuna.set_user_attr("n_trials", 8)
     worker.work(study, device="cpu", say=lambda text: None)
-    assert [one["trial"] for one in from_study(study.place, "first", study.spec)] == [4, 7]
+    assert [one.origin.trial for one in from_study(study.place, "first", study.spec)] == [4, 7]
 
 
 def test_the_least_is_best_where_the_objective_falls(make_study, scripted):
@@ -133,7 +133,7 @@ def test_the_least_is_best_where_the_objective_falls(make_study, scripted):
         "first", objective="val/cross_entropy", search={"trials": 10, "sampler": "random", "pruner": "none"}
     )
     worker.work(study, device="cpu", say=lambda text: None)
-    values = [one["value"] for one in from_study(study.place, "first", study.spec)]
+    values = [one.origin.value for one in from_study(study.place, "first", study.spec)]
     free = sorted(t.value for t in opening.trials(study.optuna) if "plan" not in t.user_attrs)
     assert values == free[:TOP]
 

@@ -11,6 +11,7 @@ import urllib.request
 import optuna
 import pytest
 
+from tuner.storage.record import TrialResult
 from tuner.study.study import open_study
 from tuner.system.place import Place
 from tuner.tracking import dashboard
@@ -29,11 +30,11 @@ def test_notes_are_read_as_they_were_written(text):
 
 
 def test_a_record_becomes_columns():
-    record = {"epochs": 3, "best_epoch": 0, "reason": "", "test": {"test/a": 0.5, "test/weighted_f1": 0.7}}
-    assert dashboard.columns(record) == {"epochs": 3, "test/weighted_f1": 0.7}
-    record |= {"test": {"test/mse": 0.5}, "reason": "diverged at epoch 2"}
-    assert dashboard.columns(record) == {"epochs": 3, "reason": "diverged at epoch 2", "test/mse": 0.5}
-    assert dashboard.columns({"reason": "crashed"}) == {"reason": "crashed"}
+    result = TrialResult(3, 0, test={"test/a": 0.5, "test/weighted_f1": 0.7})
+    assert result.columns() == {"epochs": 3, "test/weighted_f1": 0.7}
+    result = TrialResult(3, reason="diverged at epoch 2", test={"test/mse": 0.5})
+    assert result.columns() == {"epochs": 3, "reason": "diverged at epoch 2", "test/mse": 0.5}
+    assert TrialResult(reason="crashed").columns() == {"reason": "crashed"}
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ def seen(finished_study):
     place = Place.at(finished_study.state)
     study = open_study(place, "tiny")
     client = mlflow.MlflowClient(place.tracking)
-    found = client.search_runs([study.runs["experiment_id"]])
+    found = client.search_runs([study.runs.experiment_id])
     parents = [r for r in found if PARENT not in r.data.tags]
     children = sorted((r for r in found if PARENT in r.data.tags), key=lambda r: int(r.data.tags["trial"]))
     assert len(parents) == 1
@@ -35,8 +35,8 @@ def seen(finished_study):
 
 def test_one_parent_and_one_child_a_trial(seen, finished_study):
     client, study, parent, children = seen
-    assert client.get_experiment(study.runs["experiment_id"]).name == "tiny"
-    assert parent.info.run_id == study.runs["run_id"]
+    assert client.get_experiment(study.runs.experiment_id).name == "tiny"
+    assert parent.info.run_id == study.runs.run_id
     assert parent.info.status == "FINISHED"
     assert [int(c.data.tags["trial"]) for c in children] == list(range(6))
     assert {c.data.tags[PARENT] for c in children} == {parent.info.run_id}
@@ -140,12 +140,12 @@ def test_note_says_what_was_found_and_how_to_go_on(seen, finished_study):
     assert f"{finished_study.summary['best']['value']:.4f}" in note
     for command in ("tuner status tiny", "tuner export tiny", "tuner start --name tiny"):
         assert command in note
-    assert client.get_experiment(study.runs["experiment_id"]).tags[NOTE] == note
+    assert client.get_experiment(study.runs.experiment_id).tags[NOTE] == note
 
 
 def test_view_is_json_with_the_knobs(seen):
     client, study, _, _ = seen
-    view = json.loads(client.get_experiment(study.runs["experiment_id"]).tags["mlflow.sharedViewState.study"])
+    view = json.loads(client.get_experiment(study.runs.experiment_id).tags["mlflow.sharedViewState.study"])
     for knob in study.spec.knobs:
         assert f"params.`{knob}`" in view["selectedColumns"]
     assert view["orderByKey"] == "metrics.`best/weighted_f1`"

@@ -13,8 +13,9 @@ from trainer.config import LossConfig
 from tuner.errors import RunError
 from tuner.spec import file as study_file
 from tuner.storage import opening
+from tuner.storage.record import Runs, ValidationRecord
 from tuner.validation import blocks, queue, running
-from tuner.validation.blocks import KIND, create_or_resume, open_validation
+from tuner.validation.blocks import create_or_resume, open_validation
 from tuner.validation.plan import Plan
 from tuner.validation.working import work
 
@@ -175,26 +176,26 @@ def test_one_of_two_makers_makes_it(place, plan):
     def slowly(name):
         writing.set()
         second.join(2)
-        return {"run_id": "first"}
+        return Runs("1", "first")
 
     def come_second():
         writing.wait()
-        second_made.append(create_or_resume(place, "race", plan, "fingerprint", lambda name: {"run_id": "second"}))
+        second_made.append(create_or_resume(place, "race", plan, "fingerprint", lambda name: Runs("1", "second")))
 
     second_made, second = [], threading.Thread(target=come_second)
     second.start()
     found.append(create_or_resume(place, "race", plan, "fingerprint", slowly))
     second.join()
-    assert [v.optuna.user_attrs["mlflow"] for v in (*found, *second_made)] == [{"run_id": "first"}] * 2
+    assert [v.runs.run_id for v in (*found, *second_made)] == ["first"] * 2
 
 
 def test_what_a_killed_maker_left_is_made_again(place, plan, monkeypatch):
     monkeypatch.setattr(blocks, "MAKING", 0.0)
     opened = opening.open_storage(place.storage)
     optuna.create_study(study_name=f"validate-half-{plan.fingerprint()}", storage=opened)
-    made = create_or_resume(place, "half", plan, "fingerprint", lambda name: {"run_id": "new"})
-    assert made.optuna.user_attrs["mlflow"] == {"run_id": "new"}
-    assert KIND in made.optuna.user_attrs
+    made = create_or_resume(place, "half", plan, "fingerprint", lambda name: Runs("1", "new"))
+    assert made.runs.run_id == "new"
+    assert ValidationRecord.of(made.optuna).whole
 
 
 def test_two_calls_at_once_share_the_work(tiny, place, cli_environment):

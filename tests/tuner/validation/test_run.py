@@ -224,7 +224,7 @@ def test_a_validation_made_half_is_made_again(play, place, tiny, monkeypatch):
     real = optuna.Study.set_user_attr
 
     def fail(self, key, value):
-        if key == blocks.KIND:
+        if key == "validation":
             raise KeyboardInterrupt
         real(self, key, value)
 

@@ -113,7 +113,7 @@ def check_complete(place):
     trials = study.optuna.get_trials()
     assert all(sorted(t.intermediate_values) == list(range(1, 61)) for t in trials)
     client = mlflow.MlflowClient(place.tracking)
-    runs = client.search_runs([study.runs["experiment_id"]])
+    runs = client.search_runs([study.runs.experiment_id])
     children = [r for r in runs if "mlflow.parentRunId" in r.data.tags]
     assert sorted(int(r.data.tags["trial"]) for r in children) == list(range(4))
     assert {r.info.status for r in runs} == {"FINISHED"}

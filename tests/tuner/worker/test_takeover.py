@@ -78,8 +78,8 @@ def history(study, metric="val/weighted_f1", number=0):
 
 def children(study, view=ViewType.ACTIVE_ONLY):
     client = mlflow.MlflowClient(study.place.tracking)
-    found = client.search_runs([study.runs["experiment_id"]], run_view_type=view)
-    return [r for r in found if r.data.tags.get("mlflow.parentRunId") == study.runs["run_id"]]
+    found = client.search_runs([study.runs.experiment_id], run_view_type=view)
+    return [r for r in found if r.data.tags.get("mlflow.parentRunId") == study.runs.run_id]
 
 
 def measured(study):

@@ -35,8 +35,8 @@ def states(study):
 def runs(study, view=ViewType.ACTIVE_ONLY):
     """Child runs by trial number."""
     client = mlflow.MlflowClient(study.place.tracking)
-    found = client.search_runs([study.runs["experiment_id"]], run_view_type=view)
-    children = [r for r in found if r.data.tags.get("mlflow.parentRunId") == study.runs["run_id"]]
+    found = client.search_runs([study.runs.experiment_id], run_view_type=view)
+    children = [r for r in found if r.data.tags.get("mlflow.parentRunId") == study.runs.run_id]
     return sorted(children, key=lambda r: int(r.data.tags["trial"]))
 
 

@@ -62,7 +62,7 @@ def provenance(
     trial: as for `export`.
     """
     trial = trial or trial_of(study)
-    attrs = study.optuna.user_attrs
+    record = study.record
     scores = TrialRecord.of(trial).result.test
     answer = answer_of(study)
     said = answer.as_data() if answer and answer.trial == trial.number else {}
@@ -75,9 +75,9 @@ def provenance(
         # A script's scores have names of their own.
         **({WEIGHTED_F1: scores[WEIGHTED_F1]} if WEIGHTED_F1 in scores else scores),
         "seed": study.spec.seed,
-        **({"data": attrs["data"]["name"]} if attrs["data"] else {"command": study.spec.command}),
-        "data_fingerprint": attrs["data_fingerprint"],
-        **({"code": attrs["code"]} if attrs.get("code") else {}),
-        "versions": attrs["versions"],
+        **({"data": record.data.name} if record.data else {"command": study.spec.command}),
+        "data_fingerprint": record.data_fingerprint,
+        **({"code": dict(record.code)} if record.code else {}),
+        "versions": dict(record.versions),
     }
     return found | ({"verdict": dict(judged)} if judged else {})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trainer.objective import Objective
-from tuner.storage.record import TrialRecord
+from tuner.storage.record import Replicates, StudyRecord, TrialRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,8 +57,8 @@ class View:
     """completed trials with a finite value, by number"""
     pruned: list[FrozenTrial]
     """pruned trials, by number; those that diverged among them"""
-    replicates: list[float]
-    """values of the baseline under other seeds"""
+    replicates: Replicates
+    """the baseline under other seeds"""
 
     @classmethod
     def of(cls, study: Study) -> View:
@@ -69,7 +69,7 @@ class View:
             study.spec.goal,
             [t for t in trials if t.state.name == "COMPLETE" and t.value is not None and math.isfinite(t.value)],
             [t for t in trials if t.state.name == "PRUNED"],
-            [float(v) for v in study.optuna.user_attrs.get("replicates", {}).get("values", [])],
+            StudyRecord.of(study.optuna).replicates or Replicates(),
         )
 
     @property
@@ -109,11 +109,6 @@ class View:
         metric = metric or self.objective.metric
         return f"{WORDS.get(metric, metric)} on validation"
 
-    def spread(self) -> tuple[float, float] | None:
-        """Mean and standard deviation of the baseline under other seeds, where there are at least two."""
-        values = [v for v in self.replicates if math.isfinite(v)]
-        return (statistics.fmean(values), statistics.stdev(values)) if len(values) > 1 else None
-
     def plan_style(self, name: str) -> Style:
         """The style of the baseline or of a plan."""
         if name == "baseline":
@@ -145,8 +140,8 @@ class View:
         fence = (low if self.maximize else high) - sign * 3.0 * max(high - low, 1e-3 * abs(high))
         kept = [v for v in values if sign * v >= sign * fence]
         kept += [self.value(t) for t in self.standing_out() if t in self.done]
-        if band := self.spread():
-            kept += [band[0] - 2 * band[1], band[0] + 2 * band[1]]
+        if band := self.replicates.spread():
+            kept += [band.mean - 2 * band.std, band.mean + 2 * band.std]
         pad = 0.08 * (max(kept) - min(kept)) or 0.01
         return min(kept) - pad, max(kept) + pad
 
@@ -240,11 +235,11 @@ def noise(ax: Axes, view: View) -> list[Any]:
     """Shade the range in which the baseline falls by chance; returns its legend entry, where there is such a range."""
     from matplotlib.patches import Patch
 
-    band = view.spread()
+    band = view.replicates.spread()
     if band is None:
         return []
-    ax.axhspan(band[0] - 2 * band[1], band[0] + 2 * band[1], color=BASELINE, alpha=0.08, linewidth=0, zorder=0)
-    label = f"baseline under {len(view.replicates)} other seeds: mean ± 2 sd"
+    ax.axhspan(band.mean - 2 * band.std, band.mean + 2 * band.std, color=BASELINE, alpha=0.08, linewidth=0, zorder=0)
+    label = f"baseline under {len(view.replicates.values)} other seeds: mean ± 2 sd"
     return [Patch(color=BASELINE, alpha=0.08, linewidth=0, label=label)]
 
 

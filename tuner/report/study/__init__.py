@@ -79,11 +79,11 @@ def thinned(view: View) -> View:
 
 
 def _lead(study: Study, summary: dict[str, Any], titles: Mapping[int, str]) -> list[Block]:
-    data = study.optuna.user_attrs["data"]
+    data = study.record.data
     about = f"Command: `{study.spec.command}`. "
     if data:
-        views = ", ".join(f"{name} ({width})" for name, width in data["views"].items())
-        about = f"{data['name']}: {data['rows']} rows, {len(data['classes'])} classes, views {views}. "
+        views = data.shown_views("{name} ({width})")
+        about = f"{data.name}: {data.rows} rows, {len(data.classes)} classes, views {views}. "
     about += (
         f"Trained {summary['epochs_run']} epochs of {summary['epochs_full']} "
         f"({note.saved(summary):.0%} saved by stopping hopeless trials early)."
@@ -107,8 +107,10 @@ def _history(view: View, tip: drawings.Tip) -> list[Block]:
     legend += [("baseline", "dashes", "--c0")] if view.baseline else []
     legend += [("stopped early, best value until then", "ring", "--null")] if view.pruned else []
     caption = "Point at a mark to see the trial."
-    if view.spread():
-        caption += f" Shaded: the baseline under {len(view.replicates)} other seeds, mean ± 2 standard deviations."
+    if view.replicates.spread():
+        caption += (
+            f" Shaded: the baseline under {len(view.replicates.values)} other seeds, mean ± 2 standard deviations."
+        )
     return [Heading("The search"), Figure([drawings.history(view, tip)], caption, key(*legend))]
 
 
@@ -185,9 +187,9 @@ def _pruned(view: View) -> list[Block]:
 def _details(study: Study, view: View, summary: dict[str, Any], titles: Mapping[int, str]) -> list[Block]:
     remarks = note.remarks(summary, study.spec)
     blocks: list[Block] = [Heading("Before you believe it"), Items(remarks)] if remarks else []
-    attrs = study.optuna.user_attrs
-    versions = ", ".join(f"{name} {number}" for name, number in attrs["versions"].items())
-    fingerprint = f"Data fingerprint `{attrs['data_fingerprint']}`. " if attrs["data_fingerprint"] else ""
+    record = study.record
+    versions = ", ".join(f"{name} {number}" for name, number in record.versions.items())
+    fingerprint = f"Data fingerprint `{record.data_fingerprint}`. " if record.data_fingerprint else ""
     commands = "\n".join(f"{command}  # {what}" for command, what in note.next_commands(summary))
     blocks += [
         Heading("Next"),
@@ -197,7 +199,7 @@ def _details(study: Study, view: View, summary: dict[str, Any], titles: Mapping[
         Fold("The study file", [Code(yaml.dump(spec_dict(study.spec)), "yaml")]),
         Text(f"{fingerprint}Versions: {versions}.", "note"),
     ]
-    terms = (attrs["data"] or {}).get("terms", "")
+    terms = record.data.terms if record.data else ""
     return [*blocks, *([Text(terms, "note")] if terms else [])]
 
 

@@ -225,8 +225,8 @@ def pruned(view: View) -> str:
 
 def _noise(panel: Panel, view: View) -> None:
     """Shade where the baseline falls by chance."""
-    if band := view.spread():
-        low, high = band[0] - 2 * band[1], band[0] + 2 * band[1]
+    if band := view.replicates.spread():
+        low, high = band.mean - 2 * band.std, band.mean + 2 * band.std
         panel.band([panel.x_axis.low, panel.x_axis.high], [low, low], [high, high], "--null")
 
 

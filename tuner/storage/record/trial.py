@@ -153,16 +153,20 @@ def write_result(trial: Trial, result: TrialResult) -> None:
     """Keep what became of a trial, before Optuna is told that it has ended."""
     kept = _fields(result)
     trial.set_user_attr(_RESULT, {name: value for name, value in kept.items() if name != "traceback" or value})
-    if not result.traceback:
-        # optuna-dashboard shows the result as one long text.
-        for name, value in result.columns().items():
-            trial.set_user_attr(name, value)
+    # optuna-dashboard shows the result as one long text.
+    for name, value in result.columns().items():
+        trial.set_user_attr(name, value)
 
 
 def write_replicate(trial: Trial, number: int, ended: ReplicateResult) -> None:
     """Keep with the baseline's trial what became of a replicate."""
     known = trial.user_attrs.get(_REPLICATES, {})
     trial.set_user_attr(_REPLICATES, {**known, str(number): [ended.value, ended.epochs]})
+
+
+def write_beyond(trial: Trial, epochs: int) -> None:
+    """Keep how many epochs further trainings that belong to the trial have come."""
+    trial.set_user_attr(BEYOND, epochs)
 
 
 def best_of(trials: Sequence[FrozenTrial], direction: str) -> FrozenTrial | None:
@@ -198,9 +202,3 @@ def config_of(spec: Spec, trial: FrozenTrial) -> Config:
     config = TrialRecord.of(trial).config
     assert config is not None, f"trial {trial.number} has not started"
     return spec.vocabulary.config(config)
-
-
-def label(attrs: Mapping[str, Any]) -> str | None:
-    """What a trial was enqueued as, from its user attributes: a plan, or a config of an earlier study; None if free."""
-    origin = attrs.get(_ORIGIN)
-    return f"from {origin['study']} #{origin['trial']}" if origin else attrs.get(_PLAN)
