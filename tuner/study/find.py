@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.errors import InputError
-from tuner.storage.record import Runs, StudyRecord, ValidationRecord
 from tuner.storage.store import Store
 from tuner.system.masking import has_password
 from tuner.system.place import STATE
 
 if TYPE_CHECKING:
+    from tuner.storage.record import Runs
     from tuner.system.place import Place
 
 
@@ -26,6 +26,8 @@ def existing(place: Place) -> Place:
 
 def latest(where: Place | Store) -> str:
     """The study that was made last."""
+    from tuner.storage.record import StudyRecord  # Optuna, which `--help` need not wait for
+
     made = next((s.study_name for s in Store.of(where).newest_first() if StudyRecord.of(s).whole), None)
     if made is None:
         raise InputError("no study yet; make one with: tuner start")
@@ -34,6 +36,8 @@ def latest(where: Place | Store) -> str:
 
 def validations(where: Place | Store, most: int = 3) -> list[tuple[str, Runs]]:
     """(name, ids of its experiment and run in MLflow) of the validations in a storage, the latest first."""
+    from tuner.storage.record import ValidationRecord  # Optuna, which `--help` need not wait for
+
     newest = [s for s in Store.of(where).newest_first() if ValidationRecord.of(s).whole][:most]
     return [(s.study_name, runs) for s in newest if (runs := ValidationRecord.of(s).runs) is not None]
 
