@@ -10,12 +10,12 @@ from contextlib import suppress
 
 import optuna
 from optuna.storages import BaseStorage
-from optuna.study._frozen import FrozenStudy
 from optuna.trial import TrialState
 
 from tuner.errors import InputError, RunError
 from tuner.storage import lease, opening
 from tuner.storage.lease import abandoned
+from tuner.storage.opening import FrozenStudy
 from tuner.storage.record import StudyRecord, ValidationRecord, write_study
 from tuner.storage.store import Store
 from tuner.storage.watch import Keeper

@@ -12,6 +12,7 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import BaseStorage
+from optuna.study._frozen import FrozenStudy as FrozenStudy  # a study as it is listed; Optuna exports no name for it
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import SQLAlchemyError

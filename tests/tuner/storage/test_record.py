@@ -61,7 +61,7 @@ def test_a_study_made_before_is_read(before):
         one.value for one in kept[0].replicates.values()
     ]
     assert all(len(one.result.curve("val/weighted_f1")) == one.result.epochs for one in kept)
-    assert kept[0].title(0) == "#0 w=0.05 mse gate=0 (baseline)"
+    assert kept[0].title(0) == "#0 w=0.05 mse gate=0.01 (baseline)"
     assert study.record.data.name and study.record.runs.experiment_id == "1"
 
 
