@@ -92,6 +92,8 @@ def test_what_a_study_keeps_comes_back_as_it_was():
         state_folder=Path("/somewhere/mlruns"),
         warm_start=(WarmConfig(Origin("first", 3, 0.5), {"focal_gamma": 2.0}),),
         added_plans=["mine"],
+        inert=["gate"],
+        answer={"from": "baseline"},
         detached=True,
         finishing=1.5,
         finished_at=12,
