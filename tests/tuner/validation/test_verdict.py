@@ -9,7 +9,7 @@ import pytest
 from trainer.config import LossConfig
 from tuner.errors import InputError
 from tuner.spec.model import Spec
-from tuner.validation import designs, measures
+from tuner.validation import designs, measures, statistics
 from tuner.validation.plan import Plan
 from tuner.validation.verdict import decided, judge, plain
 
@@ -431,14 +431,16 @@ def test_ladder_compares_each_step_with_the_one_before():
     rng = np.random.default_rng(2)
     level = rng.normal(size=10)
     values = {n: level + step + 0.01 * rng.normal(size=10) for n, step in (("a", 0.0), ("b", 0.3), ("c", 0.2))}
-    up, down = designs.ladder(values, ["a", "b", "c"])
+    pairs = [("b", "a"), ("b", "c")]  # the first the other way round, as where the baseline is in the middle
+    family = statistics.simultaneous({(x, y): values[y] - values[x] for x, y in pairs}, rng)
+    up, down = designs.ladder(["a", "b", "c"], family)
     assert (up["from"], up["to"], down["from"], down["to"]) == ("a", "b", "b", "c")
     assert up["difference"] == pytest.approx(0.3, abs=0.02)
     assert down["difference"] == pytest.approx(-0.1, abs=0.02)
     for step in (up, down):
         assert step["ci"][0] < step["difference"] < step["ci"][1]
         assert step["ci"][1] - step["ci"][0] < 0.05
-    assert designs.ladder(values, []) == designs.ladder(values, ["a"]) == []
+    assert designs.ladder([], family) == designs.ladder(["a"], family) == []
 
 
 @pytest.mark.parametrize("extra", [0.0, -0.15])
@@ -447,7 +449,10 @@ def test_interaction_is_what_both_do_beyond_the_sum(extra):
     level = rng.normal(size=12)
     means = {"base": 0.0, "w": 0.1, "s": 0.2, "both": 0.3 + extra}
     values = {name: level + mean + 0.01 * rng.normal(size=12) for name, mean in means.items()}
-    found = designs.interaction(values, "base", "w", "s", "both")
+    arms = {n: LossConfig(encoder_loss_weight=0.1 + i) for i, n in enumerate(means)}
+    factorial = {"first": "w", "second": "s", "both": "both"}
+    family = designs.contrasts(Plan(SPEC, arms, "final_performance", 0.01, [], 12, factorial=factorial), values)
+    found = designs.interaction("base", "w", "s", "both", family)
     assert found["effect_first"] == pytest.approx(0.1, abs=0.02)
     assert found["effect_second"] == pytest.approx(0.2, abs=0.02)
     assert found["effect_both"] == pytest.approx(0.3 + extra, abs=0.02)
