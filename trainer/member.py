@@ -146,8 +146,9 @@ class Member:
         return terms
 
     def _conflict(self, terms: dict[str, Tensor], weights: dict[str, Tensor | float]) -> Tensor:
-        """Cosine between the gradients of classification and reconstruction on the shared encoders, and the
-        effective weight: the ratio of their norms with the weights in force. Two numbers, NaN where undefined."""
+        """Cosine between the gradients of classification and reconstruction on the shared encoders, the
+        effective weight, which is the ratio of their norms with the weights in force, and the norm of the former, which
+        no weight scales. Three numbers, the first two NaN where undefined."""
         assert isinstance(self.model, GatedFusion)
         shared = self.model.shared_parameters()
         grads = []
@@ -163,7 +164,7 @@ class Member:
         cosine = torch.where(norm_c * norm_r > 0, grads[0] @ grads[1] / (norm_c * norm_r), nan)
         scale = weights.get("reconstruction", 0.0) / weights.get("classification", 1.0)
         effective = torch.where(norm_c > 0, norm_r / norm_c * scale, nan)
-        return torch.stack([cosine, effective]).detach()
+        return torch.stack([cosine, effective, norm_c]).detach()
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on exactly where this member stands; tensors and plain numbers only."""
@@ -268,7 +269,7 @@ class StepLog:
     def steps(self) -> Steps:
         """The same as arrays, one value a step."""
         table = torch.stack(self.rows).double().cpu().numpy()
-        conflicts = torch.stack(self.conflicts).double().cpu().numpy() if self.conflicts else np.zeros((0, 2))
+        conflicts = torch.stack(self.conflicts).double().cpu().numpy() if self.conflicts else np.zeros((0, 3))
         weights = {name: np.array([float(step[name]) for step in self.weights]) for name in self.weights[0]}
         return Steps(dict(zip(self.names, table.T, strict=True)), weights, conflicts, self.rate)
 

@@ -30,7 +30,7 @@ class Steps:
     weights: dict[str, np.ndarray]
     """the weight in force of each term that has one, (steps,) each"""
     conflicts: np.ndarray
-    """(m, 2): cosine and effective weight, at m of the steps"""
+    """(m, 3): cosine, effective weight and the classification gradient's norm, at m of the steps"""
     rate: float
     """learning rate of the last step"""
 
@@ -64,7 +64,7 @@ def step_metrics(steps: Steps, clip_norm: float) -> tuple[dict[str, float], np.n
     metrics |= {f"weighted/{name}": float((columns[name] * values).mean()) for name, values in weights.items()}
     metrics["weighted/total"] = float(total.mean())
     metrics |= gradient_metrics(norms, clip_norm)
-    for name, values in zip(("cosine", "effective_weight"), steps.conflicts.T, strict=True):
+    for name, values in zip(("cosine", "effective_weight", "classification_norm"), steps.conflicts.T, strict=True):
         if np.isfinite(values).any():
             metrics[f"grad/{name}"] = float(np.nanmean(values))
     metrics["learning_rate"] = steps.rate

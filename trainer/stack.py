@@ -276,8 +276,8 @@ class Stack:
         return totals, weights.detach()
 
     def _conflict(self, terms: dict[str, Tensor], weights: Tensor) -> Tensor:
-        """Cosine between the gradients of classification and reconstruction on the shared encoders, and the effective
-        weight, as in :meth:`trainer.member.Member._conflict`; (2, K)."""
+        """Cosine between the gradients of classification and reconstruction on the shared encoders, the effective
+        weight, and the classification gradient's norm, as in :meth:`trainer.member.Member._conflict`; (3, K)."""
         shared = [self.weights[name] for name in self.shared]
         grads = []
         for name in ("classification", "reconstruction"):
@@ -288,7 +288,7 @@ class Stack:
         cosine = torch.where(norm_c * norm_r > 0, (grads[0] * grads[1]).sum(1) / (norm_c * norm_r), math.nan)
         scale = weights[WEIGHTED.index("reconstruction")] / weights[WEIGHTED.index("classification")]
         effective = torch.where(norm_c > 0, norm_r / norm_c * scale, math.nan)
-        return torch.stack([cosine, effective]).detach()
+        return torch.stack([cosine, effective, norm_c]).detach()
 
     def end_epoch(self) -> dict[int, Steps]:
         """What the steps since the last call measured."""
@@ -421,7 +421,7 @@ class StackLog:
         """One Steps a member: only the terms that it has, only the weights in force; rates: of the last step."""
         table = torch.stack(self.rows).double().cpu().numpy()  # (steps, T + 2, K)
         weights = torch.stack(self.weights).double().cpu().numpy()  # (steps, T, K)
-        none = np.zeros((0, 2, table.shape[2]))
+        none = np.zeros((0, 3, table.shape[2]))
         conflicts = torch.stack(self.conflicts).double().cpu().numpy() if self.conflicts else none
         found = []
         for k, config in enumerate(configs):

@@ -29,7 +29,7 @@ def test_step_metrics_are_means_over_the_steps():
         terms = {"classification": total, "reconstruction_global": 0.25 * total, "reconstruction_inter": 0.75 * total}
         weights = {"classification": 1.0, "reconstruction": weight}
         log.add(torch.tensor(total), torch.tensor(1.0), {n: torch.tensor(t) for n, t in terms.items()}, weights, 0.01)
-    log.conflicts = [torch.tensor([0.5, math.nan]), torch.tensor([math.nan, math.nan])]
+    log.conflicts = [torch.tensor([0.5, math.nan, 2.0]), torch.tensor([math.nan, math.nan, 4.0])]
     metrics, norms = step_metrics(log.steps(), 5.0)
     expected = {
         "loss/classification": 4.0,
@@ -42,6 +42,7 @@ def test_step_metrics_are_means_over_the_steps():
         "weighted/reconstruction": (3 * 0.5 + 5 * 1.5) / 2,  # the mean of the products
         "weighted/total": 4.0,
         "grad/cosine": 0.5,
+        "grad/classification_norm": 3.0,
         "learning_rate": 0.01,
     }
     assert {name: metrics[name] for name in expected} == pytest.approx(expected)

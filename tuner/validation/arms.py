@@ -55,7 +55,7 @@ def make_plan(where: Place | Store, options: ValidateOptions) -> Plan:
         told.primary,
         told.margin if options.margin is None else options.margin,
         stated,
-        options.seeds or (MOST_SEEDS if options.until_decided else DEFAULT_SEEDS),
+        options.seeds or (MOST_SEEDS if options.until_decided else _enough(stated)),
         options.until_decided,
         **designs,
         code=own_code.fingerprints(spec),
@@ -73,6 +73,12 @@ def make_plan(where: Place | Store, options: ValidateOptions) -> Plan:
 
 
 Claims = list[dict[str, Any]]
+
+
+def _enough(stated: Claims) -> int:
+    """Seeds by default: ten, or as many as it takes for an exact test to support any of the claims."""
+    different = {(c["baseline"], c["candidate"], c["metric"]) for c in stated}
+    return max(DEFAULT_SEEDS, seeds_for_claims(max(1, len(different))))
 
 
 def _pair(

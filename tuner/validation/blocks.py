@@ -35,7 +35,14 @@ if TYPE_CHECKING:
 
 FRESH = 1_000_000_007
 """Block seeds start here, far from the seeds that a search uses."""
-CURVES = ("val/weighted_f1", "val/cross_entropy", "train/cross_entropy", "weighted/total", "val/mse")
+CURVES = (
+    "val/weighted_f1",
+    "val/cross_entropy",
+    "train/cross_entropy",
+    "weighted/total",
+    "val/mse",
+    "grad/classification_norm",
+)
 MAKING = 30.0
 """Seconds after which a validation that has a name and no plan counts as given up by whoever was making it."""
 

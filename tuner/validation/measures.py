@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from trainer.convergence import PHASES, area_under, epochs_to, fluctuation, log_residuals, speed_target
+from trainer.convergence import PHASES, area_under, epochs_to, fluctuation, restricted_mean, speed_target
 from trainer.objective import Objective
 
 Record = Mapping[str, Any]
@@ -32,6 +32,9 @@ class Context:
     """mean of the baseline's last weighted total loss"""
     budget: int
     """epochs"""
+    start: float
+    level: float
+    """means of the baseline's first validation value, and of its last fifth of the epochs"""
     goal: Objective = field(default_factory=Objective)
     """what runs are best on, and how fast they get there: validation weighted F1, or a script's objective"""
     reported: Mapping[str, str] = field(default_factory=dict)
@@ -55,8 +58,31 @@ def _curve(record: Record, name: str) -> Sequence[float]:
 
 
 def _speed(record: Record, context: Context) -> float:
+    """The restricted mean; by the baseline's level, which one lucky epoch does not lift as it does its best."""
+    way = context.goal.direction
+    target = context.start + ARRIVED * (context.level - context.start)
+    return restricted_mean(_curve(record, context.goal.metric), context.start, target, way)
+
+
+def _first_touch(record: Record, context: Context) -> float:
     way = context.goal.direction
     return epochs_to(_curve(record, context.goal.metric), speed_target(context.best, way), context.budget, way)[0]
+
+
+def censored(records: Sequence[Record], context: Context) -> int:
+    """Runs of an arm whose monotone curve ends short of the target: of them the measure of speed knows no end."""
+    way, target = context.goal.direction, context.start + ARRIVED * (context.level - context.start)
+    ends = [_curve(r, context.goal.metric) for r in records if context.goal.metric in r["curves"]]
+    # From the last value alone on a monotone curve has no way to go, where it has arrived.
+    return sum(not restricted_mean([_tail(c, way)], context.start, target, way) <= 0 for c in ends)
+
+
+def _tail(curve: Sequence[float], way: str) -> float:
+    """The end of the monotone curve nearest to a measured one."""
+    from scipy.optimize import isotonic_regression
+
+    values = np.asarray(curve, dtype=float)
+    return float(isotonic_regression(values[np.isfinite(values)], increasing=way == "maximize").x[-1])
 
 
 def _naive_speed(record: Record, context: Context) -> float:
@@ -65,10 +91,8 @@ def _naive_speed(record: Record, context: Context) -> float:
 
 
 def _raw_fluctuation(record: Record, context: Context) -> float:
-    """Standard deviation of the weighted total around its trend, in its own unit: a smaller loss wobbles less."""
-    total = np.asarray(_curve(record, "weighted/total"))
-    trend = total / np.exp(log_residuals(list(total)))
-    return float((total - trend).std())
+    """Wobble of the weighted total around its trend, in its own unit: a smaller loss wobbles less."""
+    return fluctuation(_curve(record, "weighted/total"), log=False)
 
 
 def _loss_at(name: str, epoch: int | None) -> Callable[[Record, Context], float]:
@@ -81,13 +105,25 @@ def _loss_at(name: str, epoch: int | None) -> Callable[[Record, Context], float]
     return value
 
 
-def _phase_fluctuation(phase: str) -> Metric:
+def _wobble(curve_name: str, what: str, phase: str | None = None, log: bool = True, naive: bool = False) -> Metric:
     def value(record: Record, context: Context) -> float:
-        curve = _curve(record, "val/cross_entropy")
-        start, stop = (round(share * len(curve)) for share in PHASES[phase])
-        return fluctuation(curve, phase) if stop - start >= FEWEST else math.nan
+        curve = _curve(record, curve_name)
+        start, stop = (round(share * len(curve)) for share in PHASES[phase]) if phase else (0, len(curve))
+        return fluctuation(curve, phase, log=log) if stop - start >= FEWEST else math.nan
 
-    return Metric(False, value, None, f"fluctuation of validation cross-entropy in the {phase} phase")
+    kind = "relative" if log else "absolute"
+    where = f" in the {phase} phase" if phase else ""
+    return Metric(False, value, _raw_fluctuation if naive else None, f"{kind} fluctuation of {what}{where}")
+
+
+def _wobbles(phase: str | None) -> dict[str, Metric]:
+    """The three readings of stability: relative, absolute, and of F1."""
+    name = f"stability_{phase}" if phase else "stability"
+    return {
+        name: _wobble("val/cross_entropy", "validation cross-entropy", phase, naive=phase is None),
+        f"{name}_absolute": _wobble("val/cross_entropy", "validation cross-entropy", phase, log=False),
+        f"{name}_f1": _wobble("val/weighted_f1", "validation weighted F1", phase, log=False),
+    }
 
 
 def _phase_area(phase: str) -> Metric:
@@ -108,21 +144,21 @@ METRICS: dict[str, Metric] = {
     "minority_performance": Metric(
         True, lambda r, c: r["minority_f1"], None, "mean test F1 of the rarest third of the classes"
     ),
-    "speed": Metric(False, _speed, _naive_speed, "epochs to 95% of the baseline's mean best validation weighted F1"),
-    "stability": Metric(
+    "speed": Metric(
         False,
-        lambda r, c: fluctuation(_curve(r, "val/cross_entropy")),
-        _raw_fluctuation,
-        "fluctuation of validation cross-entropy",
+        _speed,
+        _naive_speed,
+        "restricted mean of the epochs to 95% of the way to the baseline's validation score",
     ),
-    "training_fluctuation": Metric(
-        False,
-        lambda r, c: fluctuation(_curve(r, "train/cross_entropy")),
-        _raw_fluctuation,
-        "fluctuation of training cross-entropy",
+    "epochs_to_95": Metric(
+        False, _first_touch, _naive_speed, "epochs to 95% of the baseline's mean best validation score, first touch"
     ),
-    "gradient_stability": Metric(
-        False, lambda r, c: r["gradient_cv"], lambda r, c: r["gradient_sd"], "variation of the gradient norm"
+    **_wobbles(None),
+    "training_fluctuation": _wobble("train/cross_entropy", "training cross-entropy", naive=True),
+    "training_fluctuation_absolute": _wobble("train/cross_entropy", "training cross-entropy", log=False),
+    "gradient_stability": replace(
+        _wobble("grad/classification_norm", "the classification gradient's norm on the shared encoders"),
+        naive=lambda r, c: r["gradient_sd"],
     ),
     "training_stability": Metric(
         False, lambda r, c: r["explosion_share"], None, "share of steps over 10 times the median gradient norm", 1.0
@@ -149,10 +185,19 @@ METRICS: dict[str, Metric] = {
         "share of dialogue gates below 0.05 or above 0.95 at the end",
         1.0,
     ),
-    **{f"stability_{phase}": _phase_fluctuation(phase) for phase in PHASES},
+    **_wobbles("early"),
+    **_wobbles("middle"),
+    **_wobbles("late"),
     **{f"area_{phase}": _phase_area(phase) for phase in PHASES},
 }
 """Also `training_loss@N`: at epoch N."""
+COMPANIONS: dict[str, tuple[str, ...]] = {
+    **{n: (f"{n}_absolute", f"{n}_f1") for n in ("stability", *(f"stability_{phase}" for phase in PHASES))},
+    "training_fluctuation": ("training_fluctuation_absolute",),
+}
+"""Other readings of a metric; a claim of it is supported, or refuted, only where all of them are."""
+ARRIVED = 0.95
+"""Share of the way to the baseline's level that counts as arrived."""
 AT = "training_loss@"
 NONE: Mapping[str, str] = {}
 
@@ -189,7 +234,11 @@ def context(
     best = [float(pick(np.array(curves[goal.metric], dtype=float))) for curves in sound if goal.metric in curves]
     totals = [curves["weighted/total"][-1] for curves in sound if "weighted/total" in curves]
     mean_best, mean_total = (float(np.mean(values)) if values else math.nan for values in (best, totals))
-    return Context(mean_best, mean_total, budget, goal, reported)
+    curves = [np.array(c[goal.metric], dtype=float) for c in sound if goal.metric in c]
+    curves = [c[np.isfinite(c)] for c in curves]
+    ways = [(c[0], c[-max(1, len(c) // 5) :].mean()) for c in curves if len(c)]
+    start, level = (float(np.mean(ends)) for ends in zip(*ways, strict=True)) if ways else (math.nan, math.nan)
+    return Context(mean_best, mean_total, budget, start, level, goal, reported)
 
 
 def values(
@@ -239,16 +288,18 @@ def why_not(records: Mapping[str, Sequence[Record]], name: str, arms: Sequence[s
     so that there is no faster or slower.
     """
     found = values(records, name, context)
+    if name in ("speed", "epochs_to_95") and not lacks(records, name, arms, context):
+        way, runs = context.goal.direction, [r for arm in arms for r in records[arm] if r["state"] == "complete"]
+        target = speed_target(context.best, way)
+        touched = [epochs_to(_curve(r, context.goal.metric), target, context.budget, way) for r in runs]
+        if not any(reached for _, reached in touched):
+            return "never reached"
+        if all(epoch == 1 for epoch, _ in touched) or not all(arm in found for arm in arms):
+            return "at once"
     if not all(arm in found for arm in arms):
         if lacks(records, name, arms, context):
             return "not measured"
         return "unreached" if name.startswith(AT) else "too short"
-    if name == "speed":
-        way, runs = context.goal.direction, [r for arm in arms for r in records[arm] if r["state"] == "complete"]
-        target = speed_target(context.best, way)
-        if not any(epochs_to(_curve(r, context.goal.metric), target, context.budget, way)[1] for r in runs):
-            return "never reached"
-        return "at once" if all((found[arm] == 1).all() for arm in arms) else None
     return None
 
 

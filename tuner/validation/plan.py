@@ -72,6 +72,11 @@ class Plan:
         return cls(**{**data, "spec": spec, "arms": arms})
 
     @property
+    def claimed(self) -> int:
+        """Different comparisons that are claimed: pairs of arms and a metric."""
+        return len({(c["baseline"], c["candidate"], c["metric"]) for c in self.claims})
+
+    @property
     def candidates(self) -> list[str]:
         """Arms that are compared with the baseline: all but it and those of the dose-response alone."""
         base = next(iter(self.arms))

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from trainer.convergence import PHASES
 from tuner.errors import InputError
 from tuner.validation import designs, measures, statistics
 from tuner.validation.plan import Plan
@@ -42,6 +43,7 @@ def judge(plan: Plan, records: Records) -> dict[str, Any]:
         "arms": arms(plan, records, context),
         "comparisons": comparisons(plan, records, context),
         "claims": claims(plan, records, context),
+        "claims_need": {"pairs": plan.claimed, "seeds": statistics.seeds_for_claims(max(1, plan.claimed))},
         "dose_response": designs.dose_response(values, plan.doses, plan.margin, direction, often) if plan.doses else [],
         "ladder": steps,
         "factorial": designs.interaction(base, **plan.factorial, found=family) if plan.factorial else None,
@@ -99,7 +101,9 @@ def arms(plan: Plan, records: Records, context: measures.Context) -> dict[str, A
         found[name] = {
             "params": config.knobs(),
             "runs": len(runs),
-            "diverged": sum(r["state"] != "complete" for r in runs),
+            "diverged": (diverged := sum(r["state"] != "complete" for r in runs)),
+            "diverging": list(statistics.share_bounds(diverged, len(runs))),
+            "censored": measures.censored(runs, context),
             "effective_weight": float(np.mean(effective)) if effective else None,
             "means": means[name],
         }
@@ -169,56 +173,113 @@ def comparisons(plan: Plan, records: Records, context: measures.Context) -> list
 def claims(plan: Plan, records: Records, context: measures.Context) -> list[dict[str, Any]]:
     """Every claim: claimed, naive and measured improvement in percent, the noise floor beside them, and the verdict.
 
-    Holm over all claims, once for what supports them and once for what refutes them: of many claims that are false,
-    some would be supported by chance, and of many that are true, some refuted.
+    Holm over the distinct pairs of arms and metric, once for what supports claims and once for what refutes them: of
+    many claims that are false, some would be supported by chance, and of many that are true, some refuted. A claim of
+    a metric with other readings is supported, or refuted, only where every reading is, each by its own interval.
     """
     base = next(iter(plan.arms))
     found = []
     for given in plan.claims:
         name: str = given["metric"]
         why = measures.why_not(records, name, (given["baseline"], given["candidate"]), context)
-        found.append(
-            {
-                **{key: given[key] for key in ("id", "baseline", "candidate", "metric")},
-                "claimed": [float(end) for end in given["claimed"]],
-                "naive": None if why else percent(records, name, given["baseline"], given["candidate"], context, True),
-                "measured": None,
-                "ci": None,
-                "null": None if why else percent(records, name, base, NULL, context),
-                "p_for": 1.0,
-                "p_against": 1.0,
-                "verdict": "not shown",
-                "why": why,
-            }
-            | ({} if why else _measured(given, records, context, plan.until_decided))
-        )
+        row = {
+            **{key: given[key] for key in ("id", "baseline", "candidate", "metric")},
+            "claimed": [float(end) for end in given["claimed"]],
+            "naive": None if why else percent(records, name, given["baseline"], given["candidate"], context, True),
+            "measured": None,
+            "ci": None,
+            "null": None if why else percent(records, name, base, NULL, context),
+            "p_for": 1.0,
+            "p_against": 1.0,
+            "verdict": "not shown",
+            "why": why,
+            "read_as": [float(end) for end in given["claimed"]],
+            "ceiling": None,
+            "beside": [],
+        }
+        found.append(row | ({} if why else _measured(given, records, context, plan.until_decided)))
+    pairs = [(one["baseline"], one["candidate"], one["metric"]) for one in found]
     for key in ("p_for", "p_against"):
-        for one, p in zip(found, statistics.holm([one[key] for one in found]), strict=True):
+        adjusted = statistics.holm_by_group([one[key] for one in found], pairs)
+        for one, p in zip(found, adjusted, strict=True):
             one[key] = p
     for one in found:
         if one["ci"] is not None:
-            one["verdict"] = statistics.claim_verdict(
-                *one["ci"], *one["claimed"], p_for=one["p_for"], p_against=one["p_against"]
-            )
+            one["verdict"] = _agreed(one)
     return found
+
+
+def _agreed(claim: Mapping[str, Any]) -> str:
+    """The verdict that all readings of a claim share; `not shown` where they differ."""
+    low, high = claim["read_as"]
+    if claim["why"] == "equal":
+        # The same in every seed is no estimate with an error: nothing changes.
+        return "supported" if low <= 0 <= high else "refuted"
+    ps = {"p_for": claim["p_for"], "p_against": claim["p_against"]}
+    words = {
+        statistics.claim_verdict(ci[0], ci[1], low, high, **ps)
+        for ci in (claim["ci"], *(b["ci"] for b in claim["beside"]))
+        if ci is not None
+    }
+    return words.pop() if len(words) == 1 else "not shown"
 
 
 def _measured(given: Mapping[str, Any], records: Records, context: measures.Context, often: bool) -> dict[str, Any]:
     """The measured part of one claim, before Holm."""
-    metric = measures.metric(given["metric"], context.reported)
-    values = measures.values(records, given["metric"], context)
-    change = statistics.relative_change(values[given["baseline"]], values[given["candidate"]], often=often)
-    if change.percent is None:
-        return {"why": "zero"}
+    name, arms = given["metric"], (given["baseline"], given["candidate"])
+    metric = measures.metric(name, context.reported)
+    values = measures.values(records, name, context)
+    low, high = read_as = readings(name, given["claimed"][0], given["claimed"][1], float(values[arms[0]].mean()))
+    top = float(values[arms[0]].mean()) * (1 + low / 100)
+    common = {"read_as": list(read_as), "ceiling": top if name in SCORES and top > 1 else None}
     sign = 1.0 if metric.higher_is_better else -1.0
-    lo, hi = sorted((sign * change.lo, sign * change.hi))
-    low, high = given["claimed"]
-    p_for, p_against = statistics.claim_p(sign * change.percent, low, high, lambda gain: change.p_at(sign * gain))
-    if not (math.isfinite(lo) and math.isfinite(hi)):
-        return {"measured": sign * change.percent, "why": "unbounded"}
-    # Equal in every block: an interval of no width, which looks more certain than so few blocks can be.
-    why = "equal" if lo == change.percent == hi == 0 else None
-    return {"measured": sign * change.percent, "ci": [lo, hi], "p_for": p_for, "p_against": p_against, "why": why}
+
+    def one(metric_name: str) -> tuple[float, list[float] | None, float, float] | None:
+        """Improvement, interval, p for, p against; None where there is no percent."""
+        of = measures.values(records, metric_name, context)
+        change = statistics.relative_change(of[arms[0]], of[arms[1]], often=often)
+        if change.percent is None:
+            return None
+        gain = sign * change.percent
+        lo, hi = sorted((sign * change.lo, sign * change.hi))
+        bounded = math.isfinite(lo) and math.isfinite(hi)
+        ps = statistics.claim_p(gain, low, high, lambda at: change.p_at(sign * at)) if bounded else (1.0, 1.0)
+        return gain, [lo, hi] if bounded else None, *ps
+
+    own = one(name)
+    if own is None:
+        return {"why": "zero"} | common
+    gain, ci, p_for, p_against = own
+    if ci is None:
+        return {"measured": gain, "why": "unbounded"} | common
+    if ci[0] == gain == ci[1] == 0:
+        return {"measured": gain, "ci": ci, "why": "equal"} | common
+    beside = []
+    for other in measures.COMPANIONS.get(name, ()):
+        found = None if measures.why_not(records, other, arms, context) else one(other)
+        if found is not None and found[1] is not None:
+            beside.append({"metric": other, "measured": found[0], "ci": found[1]})
+            p_for, p_against = max(p_for, found[2]), max(p_against, found[3])
+    return {"measured": gain, "ci": ci, "p_for": p_for, "p_against": p_against, "beside": beside} | common
+
+
+SCORES = ("final_performance", "macro_f1", "accuracy", "minority_performance", *(f"area_{p}" for p in PHASES))
+"""Metrics of which 1 is the most there is, and of which a percent may be a point."""
+
+
+def readings(metric: str, low: float, high: float, baseline: float) -> tuple[float, float]:
+    """The range of a claimed gain that is compatible with any way to read it, in percent of the baseline's mean.
+
+    `+1..2%` of a score may be percent or points; `+20% speed` may be 20% fewer epochs or 1.2 times the pace, which is
+    16.7% fewer. A claim is refuted only where no reading holds, and supported where one does.
+    """
+    if low <= 0:
+        return low, high
+    if metric in SCORES and baseline > 0:
+        return min(low, low / baseline), max(high, high / baseline)
+    if metric in ("speed", "epochs_to_95"):
+        return 100 * (1 - 1 / (1 + low / 100)), high
+    return low, high
 
 
 def percent(

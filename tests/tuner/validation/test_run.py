@@ -317,25 +317,25 @@ def test_the_best_of_a_study_is_an_arm(play, searched):
     calls = play(score)
     result = validate(
         searched.place,
-        ValidateOptions(study="tiny", seeds=9, epochs=EPOCHS, dose_response=False, device="cpu"),
+        ValidateOptions(study="tiny", seeds=10, epochs=EPOCHS, dose_response=False, device="cpu"),
         **QUIET,
     )
     assert result["arms"]["best"]["params"] == best.knobs()
     assert {c["candidate"] for c in result["comparisons"] if c["verdict"] == "better"} == {"best"}
     assert min(seed for seed, _, _ in calls) >= FRESH
     assert len(result["ladder"]) == 5 and result["factorial"] is not None and result["dose_response"] == []
-    assert len(result["claims"]) == 49
+    assert len(result["claims"]) == 56
 
 
 def test_the_dose_response_trains_doses_that_are_no_candidates(play, place, tiny):
     calls = play(lambda config, seed, noise: 0.8 - (config.encoder_loss_weight - 0.05) ** 2)
-    result = validate(place, ValidateOptions(study=str(tiny), seeds=9, epochs=EPOCHS, device="cpu"), **QUIET)
+    result = validate(place, ValidateOptions(study=str(tiny), seeds=10, epochs=EPOCHS, device="cpu"), **QUIET)
     doses = [d["dose"] for d in result["dose_response"]]
     assert doses == [0.0, 0.001, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.3, 1.0]
     assert [d["dose"] for d in result["dose_response"] if not d["within_margin"]] == [0.3, 1.0]
     assert [d["arm"] for d in result["dose_response"] if d["best"]] == ["baseline"]
-    assert len(result["comparisons"]) == 10
-    assert len(calls[0][2]) == 18
+    assert len(result["comparisons"]) == 11
+    assert len(calls[0][2]) == 19
 
 
 def test_trials_and_exported_files_are_arms(play, searched, tmp_path):
@@ -407,7 +407,7 @@ def test_arms_keep_their_names_whichever_way_round(play, place, tiny, tmp_path):
         ({"candidate": None}, "go together"),
         ({"baseline": None}, "go together"),
         ({"seeds": 5}, "--seeds 5 is too few.* at least 6"),
-        ({"seeds": 8, "baseline": None, "candidate": None}, "--seeds 8 is too few: 9 comparisons need at least 9"),
+        ({"seeds": 8, "baseline": None, "candidate": None}, "--seeds 8 is too few: 14 comparisons need at least 10"),
         ({"seeds": 7, "until_decided": True}, "at least 8"),
         ({"data": "nowhere.npz"}, "nowhere.npz"),
         ({"claims": "nowhere.yaml"}, "recommendation nowhere.yaml does not exist"),

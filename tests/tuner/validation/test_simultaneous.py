@@ -112,3 +112,25 @@ def test_a_report_has_one_word_for_one_comparison():
         assert (c["word"] in ("better", "worse", "better by less", "worse by less")) == (c["ci"][0] * c["ci"][1] > 0)
         assert c["verdict"] in ("better", "worse", "equivalent", "inconclusive")
     json.dumps(found)
+
+
+def test_holm_counts_claims_of_the_same_comparison_once():
+    found = statistics.holm_by_group([0.01, 0.02, 0.03, 0.5], ["a", "a", "b", "c"])
+    assert found == pytest.approx([0.03, 0.06, 0.06, 0.5])
+    assert statistics.holm_by_group([0.02, 0.5, 0.03], [0, 1, 2]) == pytest.approx(statistics.holm([0.02, 0.5, 0.03]))
+
+
+def test_none_in_ten_runs_allows_a_quarter():
+    assert statistics.share_bounds(0, 10) == (0.0, pytest.approx(0.259, abs=1e-3))
+    lo, hi = statistics.share_bounds(4, 8)
+    assert (lo, hi) == (pytest.approx(0.193, abs=1e-3), pytest.approx(0.807, abs=1e-3))
+    assert statistics.share_bounds(3, 3)[1] == 1.0
+
+
+def test_a_gain_in_percent_is_read_as_points_too():
+    from tuner.validation.verdict import readings
+
+    assert readings("final_performance", 1, 2, 0.8) == pytest.approx((1, 2.5))
+    # 20% speed: 20% fewer epochs, or 1.2 times the pace.
+    assert readings("speed", 20, 20, 9.0) == pytest.approx((100 / 6, 20))
+    assert readings("speed", -3, 3, 9.0) == (-3, 3) and readings("training_loss", 10, 20, 9.0) == (10, 20)

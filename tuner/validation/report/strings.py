@@ -42,7 +42,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "all equivalent": "equivalent within {margin}: {names}",
         "all inconclusive": "not decided yet: {names}",
         "headline": "Over {seeds} paired seeds {parts}.",
-        "headline_claims": "Of {all} claims: {counts}.",
+        "headline_claims": "Of {all} claims, on {data}: {counts}.",
         "count": "{n} {verdict}",
         "count_named": "{n} {verdict} ({names})",
         "separator": "; ",
@@ -71,6 +71,17 @@ STRINGS: dict[str, dict[str, str]] = {
         "come out either way by chance. *More than claimed*: it lies wholly beyond the range. *Not shown*: anything "
         "else. A range that holds zero promises that little changes: supported is an interval inside it, refuted one "
         "outside.",
+        "claims_few": "Too few seeds for {pairs} different comparisons that are claimed: {seeds} were run, and "
+        "the exact "
+        "test needs {needs}.",
+        "claims_readings": "A gain in percent of a score is read both as percent and as points, `+20% speed` "
+        "both as 20% "
+        "fewer epochs and as 1.2 times the pace: refuted is what fails either way. Stability is read three ways "
+        "(relative "
+        "and absolute wobble of the loss, wobble of F1): the verdict stands where all agree.",
+        "claims_ceiling": "Out of reach, since the score would have to exceed 1: {claims}.",
+        "censored": "Runs that did not reach the target of the speed, so that their time counts as far as they came: "
+        "{arms}.",
         "why not measured": "not measured in these runs",
         "why unreached": "only {epochs} epochs run",
         "why too short": "undefined in {epochs} epochs",
@@ -170,10 +181,11 @@ STRINGS: dict[str, dict[str, str]] = {
         "shared encoder, tells what a weight does: {weights}.",
         # divergence
         "h_diverged": "Runs that diverged",
-        "diverged": "`{arm}`: {n} of {runs} runs diverged{reasons}.",
+        "diverged": "`{arm}`: {n} of {runs} runs diverged (by these, {low} to {high} would){reasons}.",
+        "diverged_too": "; {n} of {runs} runs diverged",
         "diverged_note": "They count with the worst value that any run had (zero for scores) and are never dropped; "
         "curves show the others.",
-        "none_diverged": "No run diverged ({runs} runs).",
+        "none_diverged": "No run diverged ({runs} runs). Of one arm with {each} runs, up to {high} could (95%).",
         # diagnosis
         "h_diagnosis": "Do the runs look sound?",
         "nothing_wrong": "The loss falls, does not wobble, and validation does not turn while training goes on: "
@@ -241,7 +253,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "all equivalent": "在 {margin} 以内等效：{names}",
         "all inconclusive": "尚无定论：{names}",
         "headline": "{seeds} 个配对种子的结果：{parts}。",
-        "headline_claims": "全部 {all} 条主张中，{counts}。",
+        "headline_claims": "在 {data} 上，全部 {all} 条主张中，{counts}。",
         "count": "{n} 条{verdict}",
         "count_named": "{n} 条{verdict}（{names}）",
         "separator": "；",
@@ -265,6 +277,12 @@ STRINGS: dict[str, dict[str, str]] = {
         "claims_verdicts": "*得到支持*：区间与所称范围重叠，且排除了“没有效果”。*被否定*：区间整体达不到所称范围。"
         "两者都经过对全部主张的 Holm 校正：主张一多，总有一些会碰巧成立或不成立。*超出所称*：区间整体高于所称范围。"
         "*未能证明*：其余情况。所称范围若包含零，即承诺几乎不变：区间在范围之内为得到支持，在范围之外为被否定。",
+        "claims_few": "对 {pairs} 项不同的主张而言种子太少：只训练了 {seeds} 个，精确检验需要 {needs} 个。",
+        "claims_readings": "分数的百分比增益既按百分比也按百分点理解，`+20% speed` 既按轮数减少 20% 也按速度为 1"
+        ".2 倍理解："
+        "两种理解都不成立才算被否定。稳定性有三种读法（损失的相对波动、绝对波动，以及 F1 的波动）：三者一致才有结论。",
+        "claims_ceiling": "不可能达到，因为分数将超过 1：{claims}。",
+        "censored": "未达到速度目标的训练，其时间只计到所及之处：{arms}。",
         "why not measured": "这些训练未测量",
         "why unreached": "只训练了 {epochs} 轮",
         "why too short": "{epochs} 轮内无法定义",
@@ -353,9 +371,11 @@ STRINGS: dict[str, dict[str, str]] = {
         "其中剩下的才是损失形状的作用。",
         "effective": "有效权重，即共享编码器上重构梯度与分类梯度的范数之比，反映了权重的真实作用：{weights}。",
         "h_diverged": "发散的训练",
-        "diverged": "`{arm}`：{n} 次发散，共 {runs} 次训练{reasons}。",
+        "diverged": "`{arm}`：{n} 次发散，共 {runs} 次训练（据此推断发散比例为 {low} 至 {high}）{reasons}。",
+        "diverged_too": "；{n} 次发散，共 {runs} 次训练",
         "diverged_note": "发散的训练按所有训练中最差的值计入（分数类指标计为零），绝不剔除；曲线只显示其余训练。",
-        "none_diverged": "没有任何训练发散（共 {runs} 次训练）。",
+        "none_diverged": "没有任何训练发散（共 {runs} 次训练）。一个实验组训练 {each} 次，发散比例仍可达 {high}"
+        "（95%）。",
         "h_diagnosis": "训练本身是否正常？",
         "nothing_wrong": "损失在下降、没有剧烈波动，验证集也未在训练途中转坏：没有任何迹象使比较可疑。",
         "finds loss_does_not_fall": "{arms} 的训练交叉熵不下降。请检查学习率、各项权重（是否有一项压倒其余）、"
@@ -396,10 +416,11 @@ METRICS: dict[str, dict[str, str]] = {
         "macro_f1": "test macro F1",
         "accuracy": "test accuracy",
         "minority_performance": "test F1 of the rarest classes",
-        "speed": "epochs to 95% of the baseline's F1",
+        "speed": "mean epochs to the baseline's level",
+        "epochs_to_95": "epochs to 95% of the baseline's F1, first touch",
         "stability": "fluctuation of validation cross-entropy",
         "training_fluctuation": "fluctuation of training cross-entropy",
-        "gradient_stability": "variation of the gradient norm",
+        "gradient_stability": "fluctuation of the classification gradient",
         "training_stability": "share of gradient explosions",
         "training_loss": "training cross-entropy",
         "convergence_quality": "lowest validation cross-entropy",
@@ -424,10 +445,11 @@ METRICS: dict[str, dict[str, str]] = {
         "macro_f1": "测试集宏平均 F1",
         "accuracy": "测试集准确率",
         "minority_performance": "最稀有类别的测试 F1",
-        "speed": "达到基线 F1 的 95% 所需轮数",
+        "speed": "达到基线水平的平均轮数",
+        "epochs_to_95": "首次达到基线 F1 的 95% 所需轮数",
         "stability": "验证交叉熵的波动",
         "training_fluctuation": "训练交叉熵的波动",
-        "gradient_stability": "梯度范数的变异",
+        "gradient_stability": "分类梯度的波动",
         "training_stability": "梯度爆炸的比例",
         "training_loss": "训练交叉熵",
         "convergence_quality": "验证交叉熵的最低值",

@@ -19,7 +19,15 @@ from tuner.validation.statistics.intervals import (
 )
 from tuner.validation.statistics.planning import MOST_SEEDS, seeds_for_claims, seeds_needed, smallest_effect
 from tuner.validation.statistics.sequence import SEQUENCE_FROM, SEQUENCE_PRIOR, confidence_sequence
-from tuner.validation.statistics.significance import EXACT_TO, FLIPS, holm, sign_flip_p, smallest_p
+from tuner.validation.statistics.significance import (
+    EXACT_TO,
+    FLIPS,
+    holm,
+    holm_by_group,
+    share_bounds,
+    sign_flip_p,
+    smallest_p,
+)
 from tuner.validation.statistics.simultaneous import ALARM, Contrast, Word, best_of, simultaneous, word
 from tuner.validation.statistics.values import Direction
 
@@ -47,12 +55,14 @@ __all__ = [
     "confidence_sequence",
     "first_look",
     "holm",
+    "holm_by_group",
     "p_of_mean",
     "paired_difference",
     "probability_better",
     "relative_change",
     "seeds_for_claims",
     "seeds_needed",
+    "share_bounds",
     "sign_flip_p",
     "simultaneous",
     "smallest_effect",

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from trainer.errors import InputError
 from tuner.validation.statistics.intervals import confidence_interval, p_of_mean, quantile
+from tuner.validation.statistics.significance import sign_flip_p
 from tuner.validation.statistics.values import Array, finite, paired_differences
 
 ClaimVerdict = Literal["supported", "refuted", "not shown"]
@@ -29,7 +30,7 @@ class RelativeChange:
     method: str
     """`log-ratio`, `fieller` or `undefined`"""
     p_at: Callable[[float], float]
-    """two-sided p of the true change being so many percent; at the ends of the interval it is 1 - level"""
+    """two-sided p of the true change being so many percent; at the ends of the interval at least 1 - level"""
 
 
 def relative_change(
@@ -52,7 +53,11 @@ def relative_change(
         percent, lo, hi = (100 * math.expm1(end) for end in (float(ratios.mean()), lo, hi))
 
         def p_of_ratio(percent: float) -> float:
-            return p_of_mean(ratios, math.log1p(percent / 100), often=often) if percent > -100 else 0.0
+            if percent <= -100:
+                return 0.0
+            p = p_of_mean(ratios, math.log1p(percent / 100), often=often)
+            # Far out in its tail t errs under skew; the sign-flip test is the exact one where effects are symmetric.
+            return p if often else max(p, sign_flip_p(ratios - math.log1p(percent / 100), np.random.default_rng(0)))
 
         return RelativeChange(percent, lo, hi, "log-ratio", p_of_ratio)
     whole = float(old.mean())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -56,6 +56,33 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = np.empty(len(order))
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(np.asarray(p_values, float)[order] * factors))
     return [float(p) for p in adjusted]
+
+
+def holm_by_group(p_values: Sequence[float], groups: Sequence[Hashable]) -> list[float]:
+    """Holm over groups, each of hypotheses that are nested in one another, so that a group counts once.
+
+    Of a group's hypotheses that are true the largest rejects whenever a smaller one does, so that together they err as
+    often as one: the group takes the step of its smallest p, and all of its p-values that step's factor.
+    """
+    least: dict[Hashable, float] = {}
+    for group, p in zip(groups, p_values, strict=True):
+        least[group] = min(p, least.get(group, 1.0))
+    order = sorted(least, key=lambda group: least[group])
+    factor = {group: len(order) - i for i, group in enumerate(order)}
+    floor = dict(zip(order, np.maximum.accumulate([factor[g] * least[g] for g in order]), strict=True))
+    return [float(min(1.0, max(factor[group] * p, floor[group]))) for group, p in zip(groups, p_values, strict=True)]
+
+
+def share_bounds(count: int, runs: int, alpha: float = 0.05) -> tuple[float, float]:
+    """Bounds of a true share of which `count` of `runs` were seen, each at alpha one-sided (Clopper & Pearson 1934).
+
+    None in 10 allows 26%.
+    """
+    from scipy.special import betaincinv
+
+    lo = float(betaincinv(count, runs - count + 1, alpha)) if count else 0.0
+    hi = float(betaincinv(count + 1, runs - count, 1 - alpha)) if count < runs else 1.0
+    return lo, hi
 
 
 def _sign_sums(values: Array) -> Array:

@@ -23,4 +23,13 @@ def claims(s: Source) -> list[Block]:
         rows.append([name, w.metric(c["metric"]), percents(c["claimed"]), *figures_, s.badge(claim_verdict(c))])
     blocks: list[Block] = [Heading(w("h_claims")), Table([w(k) for k in keys], rows, frozenset({0, 1, 7}))]
     blocks += [Text(w("claims_note"), "note"), Text(w("claims_verdicts"), "note")]
+    blocks.append(Text(w("claims_readings"), "note"))
+    need = s.result["claims_need"]
+    if need["seeds"] > s.result["seeds"]:
+        few = w("claims_few", pairs=need["pairs"], seeds=s.result["seeds"], needs=need["seeds"])
+        blocks.insert(1, Text(few, "warning"))
+    if beyond := [f"`{c['id']}`" for c in s.result["claims"] if c["ceiling"]]:
+        blocks.append(Text(w("claims_ceiling", claims=w.join(beyond))))
+    if late := [f"`{n}` {a['censored']}/{a['runs']}" for n, a in s.result["arms"].items() if a["censored"]]:
+        blocks.append(Text(w("censored", arms=w.join(late))))
     return blocks

@@ -36,7 +36,9 @@ def headline(s: Source) -> list[Block]:
             if names:
                 key = "count_named" if named else "count"
                 told.append(w(key, n=len(names), verdict=w(verdict), **({"names": w.join(names)} if named else {})))
-        lead += ("" if w.lang == "zh" else " ") + w("headline_claims", all=len(s.result["claims"]), counts=w.join(told))
+        lead += ("" if w.lang == "zh" else " ") + w(
+            "headline_claims", all=len(s.result["claims"]), counts=w.join(told), data=s.data
+        )
     null, epochs = s.null, s.plan.spec.training.epochs
     said = {"baseline": s.base, "difference": signed(null["difference"])}
     said |= {"lo": signed(ends(null["ci"])[0]), "hi": signed(ends(null["ci"])[1]), "verdict": w(null["verdict"])}
@@ -58,4 +60,7 @@ def sentence(result: Mapping[str, Any], candidate: str, words: Words) -> str:
     text = words("sentence", what=what, metric=metric, difference=signed(c["difference"]), lo=signed(lo), hi=signed(hi))
     if c["verdict"] == "inconclusive" and c["seeds_needed"]:
         text += words("would decide", seeds=c["seeds_needed"])
+    arm = result["arms"][candidate]
+    if arm["diverged"]:
+        text += words("diverged_too", n=arm["diverged"], runs=arm["runs"])
     return text

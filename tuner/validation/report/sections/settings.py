@@ -20,11 +20,14 @@ def diverged(s: Source) -> list[Block]:
             reasons = list(dict.fromkeys(str(r.get("reason", "")) for r in records if r["state"] != "complete"))
             why = "; ".join(reason for reason in reasons if reason)
             said = w("colon") + why if why else ""
-            found.append(w("diverged", arm=name, n=arm["diverged"], runs=arm["runs"], reasons=said))
+            low, high = (f"{share:.0%}" for share in arm["diverging"])
+            found.append(w("diverged", arm=name, n=arm["diverged"], runs=arm["runs"], reasons=said, low=low, high=high))
     if found:
         return [Heading(w("h_diverged")), Items(found), Text(w("diverged_note"), "note")]
     runs = sum(arm["runs"] for arm in s.result["arms"].values())
-    return [Heading(w("h_diverged")), Text(w("none_diverged", runs=runs))]
+    each = s.result["arms"][s.base]
+    text = w("none_diverged", runs=runs, each=each["runs"], high=f"{each['diverging'][1]:.0%}")
+    return [Heading(w("h_diverged")), Text(text)]
 
 
 def settings(s: Source, command: str | None) -> list[Block]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,12 @@ class Source:
     def sign(self) -> float:
         """-1 where a lower primary metric is better."""
         return 1.0 if measures.metric(self.plan.primary, self.plan.reported).higher_is_better else -1.0
+
+    @property
+    def data(self) -> str:
+        """What the runs were of, as a name."""
+        spec = self.plan.spec
+        return "these runs" if spec.command else Path(spec.data.path).stem if spec.data.path else spec.data.source
 
     @property
     def margin(self) -> str:
