@@ -56,6 +56,8 @@ SAME = frozenset(
     ["float", "int", "str", "bool", "tensor", "as_tensor", "FloatTensor", "Tensor", "abs", "array", "asarray"]
 )
 DEEPEST = 40
+MOST = 300
+"""Steps back from one value: calls in a circle would make them grow without end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,8 @@ class Flow:
             if not option.function:
                 self.by_tail.setdefault(option.key.rpartition(".")[2], []).append(option)
         self.parameters = {(option.function, option.key): option for option in options if option.function}
+        self._known: dict[tuple[int, int], tuple[ast.expr, Option | None]] = {}
+        self._left = MOST
         self.namespaces = NAMESPACES | self._namespaces()
 
     def _namespaces(self) -> set[str]:
@@ -169,7 +173,20 @@ class Flow:
 
     def origin(self, node: ast.expr, frame: Frame, depth: int = 0) -> Option | None:
         """The option whose value an expression has, unchanged; None where it is anything else."""
-        if depth > DEEPEST:
+        if depth == 0:
+            key = (id(node), id(frame.scope))
+            if not frame.given and key in self._known:
+                return self._known[key][1]
+            self._left = MOST
+            found = self._origin(node, frame, 0)
+            if not frame.given:
+                self._known[key] = (node, found)
+            return found
+        return self._origin(node, frame, depth)
+
+    def _origin(self, node: ast.expr, frame: Frame, depth: int) -> Option | None:
+        self._left -= 1
+        if depth > DEEPEST or self._left < 0:
             return None
         found = self.direct(node, frame.scope)
         if found is not None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from tuner.adopt.flow import Flow
 from tuner.adopt.model import Finding, Option
 from tuner.adopt.scopes import Scope, callee, dotted, last
+from tuner.adopt.styles._common import literal
 
 SAYING = frozenset(
     [
@@ -87,8 +88,8 @@ class _Lives:
 
     def __init__(self, flow: Flow) -> None:
         self.flow, self.index = flow, flow.index
-        self._names: dict[tuple[int, str], bool] = {}
-        self._attributes: dict[str, bool] = {}
+        self._names: dict[tuple[int, str, bool], bool] = {}
+        self._attributes: dict[tuple[str, bool], bool] = {}
         self._loads: dict[tuple[int, str], list[tuple[ast.AST, Scope]]] = {}
         self._read: dict[str, list[tuple[ast.AST, Scope]]] = {}
         self._direct: dict[str, list[tuple[ast.AST, Scope]]] = {}
@@ -182,24 +183,26 @@ class _Lives:
         known = name in self.index.functions or name in self.index.classes
         return not known and name not in SAYING and name not in ("getattr", "setattr")
 
-    def effect(self, node: ast.AST, scope: Scope, depth: int = 0) -> bool:
-        """Whether anything depends on this expression."""
+    def effect(self, node: ast.AST, scope: Scope, depth: int = 0, derived: bool = False) -> bool:
+        """Whether anything depends on this expression; derived: it is computed from the option, and telling a computed
+        number is what some scripts do with a score."""
         if depth > 30:
             return True
         child, at = node, self.index.parents.get(id(node))
         while at is not None:
             if isinstance(at, ast.Call) and child is not at.func:
-                return self._call(at, child, scope, depth)
+                return self._call(at, child, scope, depth, derived)
             if isinstance(at, ast.Call) and callee(at) not in UNCHANGED | SAYING:
                 return True  # a method of what holds it: loss.backward()
             if isinstance(at, ast.keyword):
                 call = self.index.parents.get(id(at))
-                return not isinstance(call, ast.Call) or self._call(call, at, scope, depth)
+                return not isinstance(call, ast.Call) or self._call(call, at, scope, depth, derived)
             if isinstance(at, ast.BinOp) and isinstance(at.op, ast.Mult) and _zero(at):
                 return False
+            derived = derived or (isinstance(at, ast.BinOp) and not isinstance(at.op, ast.Mod) and not _text(at))
             if isinstance(at, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr)):
                 targets = at.targets if isinstance(at, ast.Assign) else [at.target]
-                return any(self._target(t, scope, depth) for t in targets)
+                return any(self._target(t, scope, depth, derived) for t in targets)
             if isinstance(at, (ast.If, ast.While)):
                 return not all(self._only_says(statement) for statement in at.body + at.orelse)
             if isinstance(at, (ast.Expr, ast.Assert)):
@@ -217,14 +220,14 @@ class _Lives:
             return callee(statement.value) in SAYING | CHECKING
         return isinstance(statement, ast.Expr)
 
-    def _call(self, call: ast.Call, given: ast.AST, scope: Scope, depth: int) -> bool:
+    def _call(self, call: ast.Call, given: ast.AST, scope: Scope, depth: int, derived: bool) -> bool:
         name = callee(call)
         if name in ("str", "repr", "float", "int", "bool", "len", "format"):
-            return self.effect(call, scope, depth + 1)
+            return self.effect(call, scope, depth + 1, derived)
         if name in SAYING:
-            return False
+            return derived
         if dotted(call.func).startswith(("wandb.", "mlflow.log", "logging.", "logger.")):
-            return False
+            return derived
         targets = [s for s in self.index.functions.get(name, []) if s.name != "__init__"]
         if name in self.index.classes:
             targets = [s for s in [self.index.methods.get((name, "__init__"))] if s is not None]
@@ -232,9 +235,9 @@ class _Lives:
                 return True
         if not targets:
             return True
-        return any(self._parameter(call, given, target, depth) for target in targets)
+        return any(self._parameter(call, given, target, depth, derived) for target in targets)
 
-    def _parameter(self, call: ast.Call, given: ast.AST, target: Scope, depth: int) -> bool:
+    def _parameter(self, call: ast.Call, given: ast.AST, target: Scope, depth: int, derived: bool) -> bool:
         parameters = target.parameters
         if target.owner and parameters and parameters[0] in ("self", "cls"):
             parameters = parameters[1:]
@@ -247,33 +250,38 @@ class _Lives:
             name = parameters[place] if place < len(parameters) else None
         if name is None or name not in parameters:
             return True
-        return self._name(name, target, depth)
+        return self._name(name, target, depth, derived)
 
-    def _target(self, target: ast.expr, scope: Scope, depth: int) -> bool:
+    def _target(self, target: ast.expr, scope: Scope, depth: int, derived: bool) -> bool:
         if isinstance(target, ast.Name):
-            return self._name(target.id, self._owner(target.id, scope), depth)
+            return self._name(target.id, self._owner(target.id, scope), depth, derived)
         if isinstance(target, ast.Attribute):
-            return self._attribute(target.attr, depth)
+            return self._attribute(target.attr, depth, derived)
         return True
 
-    def _name(self, name: str, scope: Scope, depth: int) -> bool:
-        key = (id(scope), name)
+    def _name(self, name: str, scope: Scope, depth: int, derived: bool) -> bool:
+        key = (id(scope), name, derived)
         if key not in self._names:
             self._names[key] = False
-            uses = self._loads.get(key, [])
-            self._names[key] = any(self.effect(node, inside, depth + 1) for node, inside in uses)
+            uses = self._loads.get(key[:2], [])
+            self._names[key] = any(self.effect(node, inside, depth + 1, derived) for node, inside in uses)
         return self._names[key]
 
-    def _attribute(self, name: str, depth: int) -> bool:
-        if name not in self._attributes:
-            self._attributes[name] = False
+    def _attribute(self, name: str, depth: int, derived: bool) -> bool:
+        key = (name, derived)
+        if key not in self._attributes:
+            self._attributes[key] = False
             uses = [
                 u for u in self._read.get(name, []) if last(getattr(u[0], "value", u[0])) not in self.flow.namespaces
             ]
             texts = self._texts.get(name, 0) > 0 and any(c in self.index.calls for c in ("getattr", "hasattr"))
-            self._attributes[name] = texts or any(self.effect(node, inside, depth + 1) for node, inside in uses)
-        return self._attributes[name]
+            self._attributes[key] = texts or any(self.effect(node, inside, depth + 1, derived) for node, inside in uses)
+        return self._attributes[key]
 
 
 def _zero(node: ast.BinOp) -> bool:
     return any(isinstance(side, ast.Constant) and side.value in (0, 0.0) for side in (node.left, node.right))
+
+
+def _text(node: ast.BinOp) -> bool:
+    return any(isinstance(side, ast.JoinedStr) or isinstance(literal(side), str) for side in (node.left, node.right))

@@ -12,7 +12,7 @@ from tuner.adopt.scopes import Scope, callee, dotted
 from tuner.adopt.styles._common import literal
 
 FOLDER = re.compile(
-    r"^(save|output|out|log|logging|checkpoint|ckpt|results?|model_save|exp|experiment|run|work|default_root)"
+    r"^(checkpoint|ckpt)_?(dir|folder|root)$|^(save|output|out|log|logging|results?|model_save|exp|experiment|run|work|default_root)"
     r"(_?(dir|path|folder|root|directory|root_dir))$|^(output|out|outdir|logdir|savedir|save_to|hydra\.run\.dir)$",
     re.I,
 )
