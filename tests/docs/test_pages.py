@@ -44,6 +44,7 @@ def options(command: click.Command) -> set[str]:
 def check_verb(verb: str, words: list[str]) -> None:
     """That there is the verb, and that it has the flags among the words."""
     assert verb in GROUP.commands, f"there is no verb {verb!r}; there are {', '.join(GROUP.commands)}"
+    words = words[: words.index("--")] if "--" in words else words  # what follows is a script's
     flags = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
     assert flags <= options(GROUP.commands[verb]), f"tuner {verb} has no {flags - options(GROUP.commands[verb])}"
 

@@ -69,7 +69,7 @@ VERBS: tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...] = (
     ),
     ("ui", ui.ui, ("tuner ui", "tuner ui quickstart --port 5001 --open")),
     ("init", init.init, ("tuner init --data my_features.pkl", "tuner init --model")),
-    ("adopt", adopt.adopt, ("tuner adopt train.py --dataset iemocap", "tuner adopt train.py --no-run")),
+    ("adopt", adopt.adopt, ("tuner adopt train.py -- --dataset iemocap", "tuner adopt train.py --no-run")),
     ("data", data.data, ("tuner data my_features.pkl",)),
     ("worker", worker.worker, ("tuner worker quickstart --state /shared/mlruns",)),
     (

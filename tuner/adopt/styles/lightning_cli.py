@@ -11,7 +11,9 @@ from tuner.adopt.styles._common import identifier, kind_named, kind_of, literal,
 
 def read(program: Program) -> list[Option]:
     """The parameters of the LightningModules, and the trainer's number of epochs and seed."""
-    called = [n for n in program.walk() if isinstance(n, ast.Call) and ast.unparse(n.func).endswith("LightningCLI")]
+    called: list[ast.AST] = [
+        n for n in program.walk() if isinstance(n, ast.Call) and ast.unparse(n.func).endswith("LightningCLI")
+    ]
     called += [
         n
         for n in program.walk()
