@@ -85,7 +85,7 @@ def test_what_a_study_keeps_comes_back_as_it_was():
         spec={"objective": "val/weighted_f1"},
         n_trials=12,
         runs=Runs("1", "abc"),
-        data=DataFacts("d", 9, (5, 2, 2), 5, {"a": 2}, ["x", "y"]),
+        data=DataFacts("d", 9, (5, 2, 2), 5, {"a": 2}, ["x", "y"], remarks=["odd"]),
         data_fingerprint="f",
         code={"train.py": "12ab"},
         versions={"tuner": "1"},
