@@ -166,32 +166,40 @@ def _pack(sequences: list[np.ndarray], batch_size: int, device: torch.device, le
     lengths = np.array([len(sequence) for sequence in sequences])
     total = int(lengths.sum())
     count = min(-(-total // batch_size), len(sequences))
+    if least > 1 and lengths.min() < least:
+        count = max(min(count, max(int((lengths >= least).sum()), len(sequences) // 2)), 1)
     middle = np.cumsum(lengths) - lengths / 2
     which = np.arange(count)
     starts = np.searchsorted(middle * count / total, which)
     # No batch is empty, even beside a long dialogue: every epoch has the same number of steps, whatever the order.
     starts = which + np.clip(np.maximum.accumulate(starts - which), 0, len(sequences) - count)
     batches = []
-    for start, stop in itertools.pairwise(_moved([*starts.tolist(), len(sequences)], lengths, least)):
+    edges = [*starts.tolist(), len(sequences)]
+    if least > 1 and lengths.min() < least:
+        edges = _moved(edges, lengths, least)
+    for start, stop in itertools.pairwise(edges):
         rows = torch.from_numpy(np.concatenate(sequences[start:stop]))
         batches.append(Batch(rows.to(device), torch.from_numpy(lengths[start:stop])))
     return batches
 
 
 def _moved(edges: list[int], lengths: np.ndarray, least: int) -> list[int]:
-    """Where batches begin and end, moved until none has fewer rows than `least`.
+    """Where batches begin and end, moved as little as needed for each to have `least` rows (1 or 2).
 
-    A batch that is too small takes a sequence from a neighbour that keeps enough; else the two become one.
+    There must be as many sequences of so many rows as batches, or twice as many of any: then there is a way.
     """
-    i = 0
-    while i < len(edges) - 1 and len(edges) > 2:
-        if lengths[edges[i] : edges[i + 1]].sum() >= least:
-            i += 1
-        elif i > 0 and lengths[edges[i - 1] : edges[i] - 1].sum() >= least:
-            edges[i] -= 1
-        elif i + 2 < len(edges) and lengths[edges[i + 1] + 1 : edges[i + 2]].sum() >= least:
-            edges[i + 1] += 1
-        else:
-            edges.pop(i if i > 0 else 1)
-            i = max(i - 1, 0)
-    return edges
+    n, count = len(lengths), len(edges) - 1
+    enough = [
+        next((j for j in range(i + 1, min(i + least, n) + 1) if lengths[i:j].sum() >= least), 0) for i in range(n)
+    ]
+    most = [0] * (n + 1)
+    """batches that what begins at a sequence can be cut into, at most"""
+    for i in reversed(range(n)):
+        most[i] = 1 + most[enough[i]] if enough[i] else 0
+    moved = [0]
+    for i in range(1, count):
+        end = max(edges[i], enough[moved[-1]])
+        while most[end] < count - i:
+            end -= 1
+        moved.append(end)
+    return [*moved, n]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
 
 from tuner.adopt.before import fixed_at_baseline, without_inert
@@ -115,9 +114,7 @@ def make_or_resume(
     look(spec)
     spec, inert = narrow(spec)
     warm = from_study(store, options.warm_start, spec) if options.warm_start else ()
-    made = create_study(store, options.label, spec, warm)
-    write_study(made.optuna, added_plans=list(added), inert=inert)
-    return made
+    return create_study(store, options.label, spec, warm, added=list(added), inert=inert)
 
 
 def _resume(store: Store, file: Spec | None, options: StartOptions, look: Callable[[Spec], None]) -> Study:
@@ -171,11 +168,9 @@ def _narrowing(place: Place, device: str, console: Console, quiet: bool) -> Call
         if spec.command is None:
             return spec, []
         if not quiet:
-            console.print("[dim]does each knob do anything? (a few short runs; --no-check skips them)[/dim]")
+            console.print("does each knob do anything? (a few short runs; --no-check skips them)", style="dim")
         found = look_for_inert(spec, place.state, device)
-        narrower = without_inert(
-            spec, found, lambda text: console.print(f"[yellow]{escape(text)}[/yellow]", highlight=False, soft_wrap=True)
-        )
+        narrower = without_inert(spec, found, lambda text: console.print(text, style="yellow", soft_wrap=True))
         return narrower, [name for name in spec.knobs if name not in narrower.knobs]
 
     return narrow

@@ -240,7 +240,12 @@ def lease_of(owner: str) -> float | None:
 
 def abandoned(trial: FrozenTrial) -> bool:
     """Whether the worker of a running trial is gone from this host; of another host's worker one cannot say so."""
-    where, _, rest = owner_of(trial).partition(":")
+    return gone(owner_of(trial))
+
+
+def gone(owner: str) -> bool:
+    """Whether a process, by its `worker_id`, is gone from this host; of another host's process one cannot say so."""
+    where, _, rest = owner.partition(":")
     pid, _, rest = rest.partition(":")
     started = rest.partition(":")[0]
     if where != host() or not pid.isdigit():

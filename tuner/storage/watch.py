@@ -36,6 +36,8 @@ class Keeper:
         self.lost: set[int] = set()
         """ids of trials that another worker has taken over"""
         self._held: dict[int, str] = {}
+        self._sure: dict[int, float] = {}
+        """when each trial was last known to be held, by a clock that goes on while this machine sleeps"""
         self._blocked: dict[tuple[Any, ...], float] = {}
         self._beats = 0
         self._next_look = 0.0
@@ -56,18 +58,41 @@ class Keeper:
         with self._lock:
             self.lost.discard(trial._trial_id)
             self._held[trial._trial_id] = owner_of(trial)
+            self._sure[trial._trial_id] = awake()
 
     def release(self, trial: Trial) -> None:
         """Renew it no longer."""
         with self._lock:
             self._held.pop(trial._trial_id, None)
+            self._sure.pop(trial._trial_id, None)
+
+    def still(self, trial: Trial) -> bool | None:
+        """Whether a trial is this worker's to write about: asks the storage where half a lease has passed without news.
+
+        A process that slept, or a machine, finds that another worker has its trial before it writes anything. None
+        where the storage cannot be asked: then nothing should be written that cannot be taken back.
+        """
+        if trial._trial_id in self.lost:
+            return False
+        if awake() - self._sure.get(trial._trial_id, 0.0) < self.lease / 2:
+            return True
+        try:
+            with impatient():
+                return self.holds(trial)
+        except Exception as error:
+            if find(error) is None:
+                raise
+            return None
 
     def holds(self, trial: Trial) -> bool:
         """Whether a trial is still this worker's; asks the storage."""
         if trial._trial_id in self.lost:
             return False
+        now = awake()
         if not leases.holds(self.study, trial._trial_id, self._held[trial._trial_id]):
             self.lost.add(trial._trial_id)
+        else:
+            self._sure[trial._trial_id] = now
         return trial._trial_id not in self.lost
 
     def expired(self) -> list[FrozenTrial]:
@@ -144,6 +169,7 @@ class Keeper:
             held = dict(self._held)
         self._beats += 1
         for trial_id, owner in held.items():
+            now = awake()
             if not leases.holds(self.study, trial_id, owner):
                 with self._lock:
                     if self._held.get(trial_id) == owner:
@@ -151,6 +177,9 @@ class Keeper:
                 continue
             with suppress(UpdateFinishedTrialError):
                 self.study._storage.set_trial_user_attr(trial_id, BEAT, self._beats)
+                with self._lock:
+                    if self._held.get(trial_id) == owner:
+                        self._sure[trial_id] = now
 
     def look(self) -> None:
         """See which running trials show signs of life. Many workers look less often: one look reads all trials."""
@@ -158,10 +187,17 @@ class Keeper:
         if began < self._next_look:
             return
         running = trials(self.study, [TrialState.RUNNING])
-        pause = max(self.lease / 4 * max(1.0, len(running) / 16), 100 * (time.monotonic() - began))
+        # A slow storage is spared, but not so that a dead worker is noticed many leases later.
+        spared = min(100 * (time.monotonic() - began), self.lease)
+        pause = max(self.lease / 4 * max(1.0, len(running) / 16), spared)
         with self._lock:
             self.watch.saw(running, time.monotonic(), pause + self.lease / 4)
         self._next_look = began + pause
+
+
+def awake() -> float:
+    """Seconds on a clock that goes on while a process or the machine is suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.time()
 
 
 class Watch:

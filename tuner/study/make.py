@@ -14,21 +14,28 @@ from tuner.system import names
 from tuner.system.place import Place
 
 if TYPE_CHECKING:
+    import optuna
+
     from trainer.data import Dataset
 from tuner.storage.store import Store
 from tuner.study.study import Study, load_data, open_study
 
 
-def create_study(where: Place | Store, name: str, spec: Spec, warm: Sequence[WarmConfig] = ()) -> Study:
+def create_study(
+    where: Place | Store,
+    name: str,
+    spec: Spec,
+    warm: Sequence[WarmConfig] = (),
+    *,
+    added: Sequence[str] = (),
+    inert: Sequence[str] = (),
+) -> Study:
     """Make a study: its Optuna study with a full queue, its experiment and its parent run in MLflow.
 
-    warm: configs of an earlier study that are tried after the plans, as tuner/study/warm_start.py finds them.
+    warm: configs of an earlier study that are tried after the plans, as tuner/study/warm_start.py finds them; added:
+    plans that an option has named; inert: knobs of the study file that do nothing.
     """
-    import optuna
-    from optuna.exceptions import DuplicatedStudyError
-    from optuna.study import StudyDirection
-
-    from tuner.study import own_code
+    from tuner.study import making, own_code
     from tuner.system import provenance
     from tuner.tracking import charts, dashboard
     from tuner.tracking.client import Tracker
@@ -49,20 +56,16 @@ def create_study(where: Place | Store, name: str, spec: Spec, warm: Sequence[War
     trained = {"data": spec.data.path or spec.data.source} if data else {"command": spec.command}
     params = {**trained, "epochs": spec.training.epochs, "seed": spec.seed}
     params |= {f"range.{knob}": rng.describe() for knob, rng in spec.knobs.items()}
-    runs = tracker.study(name, tags, params)
-    for file in own_code.files(spec):
-        tracker.artifact(runs.run_id, file, "code")
-    direction = StudyDirection[spec.goal.direction.upper()]
-    try:
-        made = optuna.create_study(study_name=name, storage=store.storage, direction=direction)
-    except DuplicatedStudyError:
-        tracker.delete(runs.run_id)
-        raise RunError(f"study {name!r} is being made by another process; the same command again joins it") from None
-    try:
-        dashboard.name_objective(made, spec.objective)
+
+    def write(study: optuna.Study) -> None:
+        dashboard.name_objective(study, spec.objective)
+        runs = tracker.study(name, tags, params)
+        for file in own_code.files(spec):
+            tracker.artifact(runs.run_id, file, "code")
+        tracker.experiment_tags(runs.experiment_id, charts.tags(spec))
         # The spec comes last: a study that has one is whole.
         write_study(
-            made,
+            study,
             format=FORMAT,
             data_fingerprint=data.fingerprint if data else None,
             data=describe(data) if data else None,
@@ -70,16 +73,16 @@ def create_study(where: Place | Store, name: str, spec: Spec, warm: Sequence[War
             runs=runs,
             n_trials=spec.search.trials,
             warm_start=warm,
+            added_plans=added,
+            inert=inert,
             versions=provenance.versions(),
             state_folder=place.state,
             spec=spec_dict(spec),
         )
-    except BaseException:
-        # Interrupted half-way: the name must not stay taken by something that cannot be opened.
-        optuna.delete_study(study_name=name, storage=store.storage)
-        raise
+
+    if not making.make(store.storage, name, spec.goal.direction.upper(), write):
+        raise RunError(f"study {name!r} is being made by another process; the same command again joins it")
     study = open_study(store, name)
-    tracker.experiment_tags(runs.experiment_id, charts.tags(study.spec))
     fill_queue(study)
     return study
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tuner.errors import InputError
 from tuner.spec.model import Spec
-from tuner.storage.record import Runs, StudyRecord, check_format
+from tuner.storage.record import Runs, StudyRecord, ValidationRecord, check_format
 from tuner.storage.store import Store
 from tuner.system import names
 from tuner.system.masking import masked
@@ -97,7 +97,10 @@ def open_study(where: Place | Store, name: str) -> Study:
     place, opened = store.place, store.load(name)
     record = StudyRecord.of(opened)
     if record.spec is None:
-        raise InputError(f"study {name!r} in {masked(place.storage)} was not made by this tuner, or is being made now")
+        raise InputError(
+            f"study {name!r} in {masked(place.storage)} was not made by this tuner, or is "
+            "being made now; where its maker was killed, `tuner start` with its file makes it anew"
+        )
     check_format(record.format, f"study {name!r}")
     spec = moved.here(parse(dict(record.spec)), record.state_folder, record.code, place)
     search = spec.search
@@ -111,5 +114,13 @@ def open_study(where: Place | Store, name: str) -> Study:
 
 
 def exists(where: Place | Store, name: str) -> bool:
-    """Whether the storage holds a study of that name."""
-    return name in Store.of(where).names()
+    """Whether the storage holds a study of that name; what a killed process has left of one is cleared."""
+    from tuner.study import making
+
+    store = Store.of(where)
+    return name in store.names() and making.settled(store.storage, name, whole) is not None
+
+
+def whole(study: optuna.Study) -> bool:
+    """Whether a search or a validation is made: its spec, or its plan, is written last."""
+    return StudyRecord.of(study).spec is not None or ValidationRecord.of(study).whole

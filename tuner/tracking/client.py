@@ -100,9 +100,16 @@ class Tracker:
             experiment_id = self.client.create_experiment(name, artifact_location=where)
         else:
             experiment_id = experiment.experiment_id
+            self._clear(experiment_id)
         run = self.client.create_run(experiment_id, run_name=f"{name} (study)", tags=dict(tags))
         self._log(run.info.run_id, params=params)
         return Runs(experiment_id, run.info.run_id)
+
+    def _clear(self, experiment_id: str) -> None:
+        """Remove parent runs of makers that died: whoever calls this has the name of the study to itself."""
+        for run in self.client.search_runs([experiment_id], filter_string="attributes.status = 'RUNNING'"):
+            if PARENT not in run.data.tags and run.data.tags.get("kind") in ("study", "validation"):
+                self.client.delete_run(run.info.run_id)
 
     def start_trial(self, study: Runs, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> str:
         """A child run of the study; returns its id."""
@@ -165,14 +172,17 @@ class Tracker:
         found: dict[str, dict[int, float]] = self._try(read)
         return found
 
-    def epoch(self, run_id: str, metrics: Mapping[str, float], epoch: int, when: int | None = None) -> None:
+    def epoch(
+        self, run_id: str, metrics: Mapping[str, float], epoch: int, when: int | None = None, *, write: bool = True
+    ) -> None:
         """Note the metrics of an epoch; written every few seconds and at the end, in large batches.
 
-        when: the moment it ended, in milliseconds since 1970; by default now. While MLflow cannot be reached the
+        when: the moment it ended, in milliseconds since 1970; by default now. write: False
+        keeps the points for later. While MLflow cannot be reached the
         points are kept and the training goes on; while a disk is full it waits.
         """
         self._pending.setdefault(run_id, []).extend(points(metrics, epoch, when))
-        if time.monotonic() - self._flushed.get(run_id, 0.0) <= FLUSH_SECONDS:
+        if not write or time.monotonic() - self._flushed.get(run_id, 0.0) <= FLUSH_SECONDS:
             return
         try:
             with impatient():

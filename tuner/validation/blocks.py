@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,16 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
-from optuna.exceptions import DuplicatedStudyError
-from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from tuner.errors import InputError, RunError
-from tuner.storage import opening
 from tuner.storage.record import BlockRecord, Runs, StudyRecord, ValidationRecord, check_format, write_plan
 from tuner.storage.store import Store
-from tuner.study import moved
-from tuner.study.study import load_data
+from tuner.study import making, moved
+from tuner.study.study import load_data, whole
 from tuner.system import names, provenance
 from tuner.system.place import Place
 from tuner.validation import queue
@@ -43,8 +39,6 @@ CURVES = (
     "val/mse",
     "grad/classification_norm",
 )
-MAKING = 30.0
-"""Seconds after which a validation that has a name and no plan counts as given up by whoever was making it."""
 
 
 @dataclass(slots=True)
@@ -75,8 +69,21 @@ def create_or_resume(
     name = names.check(f"validate-{label}-{plan.fingerprint(fingerprint)}")
     store = Store.of(where)
     opened = store.storage
-    study = _made(opened, name) or _make(store.place, opened, name, plan, fingerprint, register) or _made(opened, name)
+    study = making.settled(opened, name, whole)
     if study is None:
+
+        def write(study: optuna.Study) -> None:
+            ValidationRecord(
+                plan=plan.as_data(),
+                runs=register(name),
+                data_fingerprint=fingerprint,
+                versions=provenance.versions(),
+                state_folder=store.place.state,
+            ).write(study)
+
+        making.make(opened, name, "MAXIMIZE", write)
+        study = making.settled(opened, name, whole)
+    if study is None or not whole(study):
         raise RunError(f"validation {name} is being made by another process, which gave up; try again")
     record = ValidationRecord.of(study)
     known = record.data_fingerprint
@@ -89,48 +96,6 @@ def create_or_resume(
         # The same plan, whose files are elsewhere by now: workers read it from the storage.
         write_plan(study, plan.as_data(), store.place.state)
     return Validation(name, plan, store.place, study)
-
-
-def _made(opened: BaseStorage, name: str) -> optuna.Study | None:
-    """The validation of that name once it is whole; None where there is none, or its maker was killed half-way."""
-    deadline = time.monotonic() + MAKING
-    while name in opening.study_names(opened):
-        study = opening.load_study(opened, name)
-        if ValidationRecord.of(study).whole:
-            return study
-        if time.monotonic() > deadline:
-            optuna.delete_study(study_name=name, storage=opened)
-            return None
-        time.sleep(0.1)
-    return None
-
-
-def _make(
-    place: Place,
-    opened: BaseStorage,
-    name: str,
-    plan: Plan,
-    fingerprint: str,
-    register: Callable[[str], Runs],
-) -> optuna.Study | None:
-    """Make the validation; None where another process has just taken its name."""
-    try:
-        study = optuna.create_study(study_name=name, storage=opened, direction="maximize")
-    except DuplicatedStudyError:
-        return None
-    try:
-        ValidationRecord(
-            plan=plan.as_data(),
-            runs=register(name),
-            data_fingerprint=fingerprint,
-            versions=provenance.versions(),
-            state_folder=place.state,
-        ).write(study)
-    except BaseException:
-        # Interrupted half-way: the name must not stay taken by something that cannot be opened.
-        optuna.delete_study(study_name=name, storage=opened)
-        raise
-    return study
 
 
 def open_validation(where: Place | Store, name: str) -> Validation | None:

@@ -110,7 +110,7 @@ class BlockWorker:
         parts: list[Checkpoint] = []
 
         def tell(step: int, share: float) -> None:
-            if trial._trial_id in self.keeper.lost:
+            if self.keeper.still(trial) is False:
                 raise Lost
             reports.add(step, share)
             reports.write()

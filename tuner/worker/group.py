@@ -14,7 +14,7 @@ from trainer.result import Result
 from trainer.resume import State, final_state
 from trainer.train import Newcomer
 from tuner.storage.watch import Keeper
-from tuner.worker.judging import Judging
+from tuner.worker.judging import Judging, trial_of
 from tuner.worker.opening import Opening
 from tuner.worker.outcome import Outcomes
 from tuner.worker.training import Training
@@ -82,12 +82,15 @@ class Group:
             if self.saved.get(i) == state["epoch"] and i not in self.over:
                 continue  # it waits for others
             self.saved[i] = state["epoch"]
+            if self.parts.keeper.still(trial_of(member).trial) is False:
+                continue  # whoever has the trial now has its checkpoint too
             if isinstance(member, Replicate) and i not in self.over:
                 member.save(state)
             elif isinstance(member, Running) and member.trial._trial_id not in self.attempt.finished:
                 member.checkpoint.write([state], member.times)
         for r in {m.of for m in self.members if isinstance(m, Replicate) and m in m.of.replicates}:
-            come_along(r)
+            if self.parts.keeper.still(r.trial):
+                come_along(r)
 
     def ended(self, i: int, result: Result) -> None:
         """Tell what became of a member, of a trial once its replicates have ended too."""
@@ -136,16 +139,22 @@ class Group:
             if self.parts.training.data is not None:
                 r.checkpoint.write([final_state(r.result)], r.times)
             for replicate in list(r.replicates):
-                (result,) = self.parts.training([replicate], save=partial(_save, replicate))
+                (result,) = self.parts.training([replicate], save=partial(self.save_replicate, replicate))
                 self.end_replicate(replicate, result)
             self.finish(r, r.result)
         self.later.clear()
+
+    def save_replicate(self, replicate: Replicate, states: Sequence[State]) -> None:
+        """Write where a replicate stands that is trained by itself."""
+        if self.parts.keeper.still(replicate.of.trial) is not False:
+            replicate.save(states[0])
+            come_along(replicate.of)
 
     def end_replicate(self, replicate: Replicate, result: Result) -> None:
         """Keep what became of a replicate."""
         r = replicate.of
         r.replicates.remove(replicate)
-        if r.trial._trial_id not in self.parts.keeper.lost:
+        if self.parts.keeper.still(r.trial) is not False:
             with self.parts.judging.unless_lost(r):
                 replicate.end(result)
 
@@ -165,8 +174,3 @@ def begin(parts: Parts, attempt: Attempt, trial: Trial) -> Running:
     if r.times:
         parts.outcomes.say(f"trial {trial.number} goes on after epoch {len(r.times)}")
     return r
-
-
-def _save(replicate: Replicate, states: Sequence[State]) -> None:
-    replicate.save(states[0])
-    come_along(replicate.of)

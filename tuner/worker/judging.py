@@ -45,9 +45,10 @@ class Judging:
             if isinstance(r, Replicate):
                 continue
             when = r.ended(report.epoch)
-            if r.trial._trial_id not in self.keeper.lost:
+            mine = self.keeper.still(r.trial)
+            if mine is not False:
                 with self.unless_lost(r):
-                    self._note(r, report.epoch, report.metrics, when)
+                    self._note(r, report.epoch, report.metrics, when, sure=mine is True)
                     # A rung compares: it waits for the storage.
                     r.reports.write(wait=report.epoch in self.rungs)
 
@@ -68,9 +69,9 @@ class Judging:
         for epoch, metrics, when in r.restored():
             self._note(r, epoch, metrics, when)
 
-    def _note(self, r: Running, epoch: int, metrics: Mapping[str, float], when: int) -> None:
-        """Keep what an epoch measured for MLflow and for the storage."""
-        self.tracker.epoch(r.run_id, finite(metrics), epoch, when)
+    def _note(self, r: Running, epoch: int, metrics: Mapping[str, float], when: int, *, sure: bool = True) -> None:
+        """Keep what an epoch measured for MLflow and for the storage; sure: the trial is known to be this worker's."""
+        self.tracker.epoch(r.run_id, finite(metrics), epoch, when, write=sure)
         value = metrics.get(self.metric, math.nan)
         if math.isfinite(value):
             r.reports.add(epoch, value)

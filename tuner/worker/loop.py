@@ -15,6 +15,7 @@ from tuner.errors import RunError
 from tuner.storage.watch import Keeper
 from tuner.system.cause import first_line, root_cause
 from tuner.system.interrupt import Interrupted
+from tuner.system.waiting import impatient
 from tuner.worker.checkpoint import tidy
 from tuner.worker.trial import Attempt
 
@@ -69,7 +70,7 @@ def until_empty(
     ended: list[TrialState] = []
     failures = 0
     while trials := keeper.next(worker.claim, say, stay=stay, meanwhile=meanwhile):
-        states = attempt_all(worker, keeper, trials)
+        states = attempt_all(worker, keeper, trials, say)
         ended += states
         failures = failures + len(states) if set(states) == {TrialState.FAIL} else 0
         if failures >= FAILURES_IN_A_ROW:
@@ -78,7 +79,20 @@ def until_empty(
     return ended
 
 
-def attempt_all(worker: Worker, keeper: Keeper, trials: list[Trial]) -> list[TrialState]:
+def lost(keeper: Keeper, attempt: Attempt) -> str:
+    """Numbers of the unfinished trials, where other workers have all of them: what broke is theirs to deal with."""
+    unfinished = attempt.unfinished()
+    try:
+        with impatient():
+            mine = [trial for trial in unfinished if keeper.holds(trial)]
+    except Exception:  # the storage is what broke, or is away too: then nobody else can have them
+        return ""
+    return "" if mine else ", ".join(str(trial.number) for trial in unfinished)
+
+
+def attempt_all(
+    worker: Worker, keeper: Keeper, trials: list[Trial], say: Callable[[str], None] = print
+) -> list[TrialState]:
     """Train claimed trials together; returns how each ended."""
     attempt = Attempt(list(trials))
     try:
@@ -87,6 +101,9 @@ def attempt_all(worker: Worker, keeper: Keeper, trials: list[Trial]) -> list[Tri
         worker.hand_back(attempt, "interrupted")
         raise
     except Exception as error:
+        if left := lost(keeper, attempt):
+            say(f"{worker.unit} {left} was taken over by another worker; left to it")
+            return attempt.states
         if (broken := around_the_trial(error)) is not None:
             # The trial did nothing wrong and loses nothing; this worker cannot go on.
             worker.hand_back(attempt, broken)

@@ -81,6 +81,9 @@ class Outcomes:
         if state == TrialState.COMPLETE and self.data is not None and self._leads(result.best_value):
             attach = partial(model_file.log, self.tracker, r.run_id, result, self.study.spec, self.data)
             tags |= self._keep(r, "model", attach)
+        if self.keeper.still(r.trial) is False:  # to attach files can take long
+            self.say(f"trial {r.trial.number} was taken over by another worker; left to it")
+            return []
         # MLflow first: a trial that has ended is nobody's to finish.
         self.tracker.end_trial(r.run_id, state.name, tags, finite(metrics))
         if state == TrialState.COMPLETE:

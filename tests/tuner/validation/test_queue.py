@@ -14,6 +14,7 @@ from tuner.errors import RunError
 from tuner.spec import file as study_file
 from tuner.storage import opening
 from tuner.storage.record import Runs, ValidationRecord
+from tuner.study import making
 from tuner.validation import blocks, queue, running
 from tuner.validation.blocks import create_or_resume, open_validation
 from tuner.validation.plan import Plan
@@ -190,9 +191,9 @@ def test_one_of_two_makers_makes_it(place, plan):
 
 
 def test_what_a_killed_maker_left_is_made_again(place, plan, monkeypatch):
-    monkeypatch.setattr(blocks, "MAKING", 0.0)
+    monkeypatch.setattr(making, "UNNAMED", 0.0)
     opened = opening.open_storage(place.storage)
-    optuna.create_study(study_name=f"validate-half-{plan.fingerprint()}", storage=opened)
+    optuna.create_study(study_name=f"validate-half-{plan.fingerprint('fingerprint')}", storage=opened)
     made = create_or_resume(place, "half", plan, "fingerprint", lambda name: Runs("1", "new"))
     assert made.runs.run_id == "new"
     assert ValidationRecord.of(made.optuna).whole
