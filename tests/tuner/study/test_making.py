@@ -10,7 +10,8 @@ import pytest
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from tuner.errors import InputError
-from tuner.run.start import StartOptions, make_or_resume
+from tuner.run.options import StartOptions
+from tuner.run.start import make_or_resume
 from tuner.spec import file as study_file
 from tuner.storage import lease, opening
 from tuner.storage.patient import Patient
