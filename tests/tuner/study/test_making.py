@@ -19,6 +19,7 @@ from tuner.study import making
 from tuner.study.study import exists, open_study
 from tuner.study.study import whole as is_whole
 from tuner.validation import arms, blocks
+from tuner.validation.options import ValidateOptions
 from tuner.validation.run import _register
 
 WRITES = {
@@ -102,7 +103,8 @@ def test_a_validation_killed_at_each_of_its_writes_is_made_by_the_next(make_plac
     monkeypatch.setattr(making, "UNNAMED", 0.0)
     place, deaths = make_place(), 0
     for n in range(1, 100):
-        plan = arms.make_plan(place, None, str(tiny), "baseline", "full", 8, 3 + n, None, False, False, None)
+        options = ValidateOptions(study=str(tiny), baseline="baseline", candidate="full", seeds=8, epochs=3 + n)
+        plan = arms.make_plan(place, options)
 
         def make(plan=plan):
             return blocks.create_or_resume(place, "v", plan, "f", lambda name: _register(place, name, plan, "f"))
