@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (RunError, OSError) as error:
         _leave(f"error: {error}", 1)
     except Interrupted:
-        _leave("interrupted; the trial is back in the queue", 130)
+        _leave("interrupted; what was under way goes back into the queue; the same command again goes on", 130)
     except KeyboardInterrupt:
         _leave("interrupted", 130)
     except Exception as error:
