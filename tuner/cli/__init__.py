@@ -21,6 +21,7 @@ from tuner.cli import (
     init,
     launch,
     proxy,
+    race,
     start,
     status,
     ui,
@@ -62,6 +63,7 @@ VERBS: tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...] = (
         validate.validate,
         ("tuner validate --baseline baseline --candidate basic", "tuner validate quickstart --seeds 20"),
     ),
+    ("race", race.race, ("tuner race quickstart", "tuner race quickstart --seeds 30")),
     (
         "export",
         export.export,

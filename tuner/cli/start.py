@@ -46,6 +46,12 @@ def start(
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="First look whether each knob of a script does anything.")
     ] = True,
+    race: Annotated[
+        bool | None,
+        typer.Option(
+            "--race/--no-race", help="Race its best trials against the baseline; default where it costs little."
+        ),
+    ] = None,
     state: State = STATE,
     storage: Storage = None,
     tracking_uri: Tracking = None,
@@ -83,6 +89,7 @@ def start(
         device=device,
         population=population,
         detach=detach,
+        race=race,
         quiet=quiet,
         try_knobs=check,
     )

@@ -35,6 +35,8 @@ class StartOptions:
     """trials at once in a worker, or `auto`"""
     detach: bool = False
     """only queue the study, for workers that wait for work (tuner/run/service.py)"""
+    race: bool | None = None
+    """whether its best trials race the baseline in the end; None for what the study says, else by what that costs"""
     quiet: bool = False
     try_knobs: bool = True
     """before the first trial of a script, look whether each of its knobs does anything"""

@@ -35,6 +35,7 @@ from tuner.system import device as devices
 from tuner.system import provenance
 from tuner.system.place import Place
 from tuner.system.waiting import find
+from tuner.validation.race import after_search
 
 
 def run(place: Place, options: StartOptions, *, console: Console) -> dict[str, Any]:
@@ -74,11 +75,24 @@ def run(place: Place, options: StartOptions, *, console: Console) -> dict[str, A
         if not quiet:
             console.print("other workers are still training; `tuner start` again when they are done")
         return summary
-    if finished(opened):
+    if finished(opened) and not options.race:
         return summary
+    after_search(opened, options.race, workers=count, device=device, say=_saying(console, quiet))
+    if finished(opened):
+        return summarise(opened)
     if not quiet:
         console.print("comparing with the baseline, drawing, writing the report", style="dim")
     return finish(opened)
+
+
+def _saying(console: Console, quiet: bool) -> Callable[[str], None]:
+    """What prints the lines of a race."""
+
+    def say(text: str) -> None:
+        if not quiet:
+            console.print(text, markup=False, soft_wrap=not console.is_terminal)
+
+    return say
 
 
 def _queue(place: Place, options: StartOptions) -> dict[str, Any]:

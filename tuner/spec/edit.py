@@ -52,7 +52,7 @@ def spec_dict(spec: Spec) -> dict[str, Any]:
 def differences(old: Spec, new: Spec) -> list[str]:
     """Fields in which two specs differ, as `field: old -> new`; the number of trials may change and does not count."""
     a, b = _flat(spec_dict(old)), _flat(spec_dict(new))
-    ignored = {"search.trials", "description"}  # and `export`, which changes nothing that is trained
+    ignored = {"search.trials", "search.race", "description"}  # and `export`, which changes nothing that is trained
     missing = "(absent)"
     return [
         f"{key}: {a.get(key, missing)} -> {b.get(key, missing)}"

@@ -51,6 +51,9 @@ class SearchSection(Section):
     """Trials that must have reached a rung before it stops anyone."""
     replicates: int = Field(default=3, ge=0)
     """Extra runs of the baseline with other seeds: they show how much a result moves by chance alone."""
+    race: bool | None = None
+    """Whether the best few trials race the baseline under fresh seeds once the search is over. By default they do where
+    that costs about as much as the search did at most."""
 
 
 class Range(Section):

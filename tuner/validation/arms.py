@@ -40,7 +40,7 @@ def make_plan(where: Place | Store, options: ValidateOptions) -> Plan:
     study, baseline, candidate = options.study, options.baseline, options.candidate
     spec, best = _spec(store, study)
     spec = with_overrides(spec, epochs=options.epochs, data=options.data)
-    told = _told(Path(options.claims) if options.claims else None, spec, best)
+    told = recommended(Path(options.claims) if options.claims else None, spec, best)
     of_study = study is not None
     if baseline is not None and candidate is not None:
         arms, stated = _pair(store, study, (baseline, candidate), told, spec, best)
@@ -131,11 +131,16 @@ def _everything(
     return arms, stated, designs
 
 
-def _told(claims: Path | None, spec: Spec, best: FrozenTrial | None) -> recommendation.Recommendation:
-    """What is compared on what: a recommendation, or for one's own model or script what the study says."""
+def recommended(
+    claims: Path | None, spec: Spec, best: FrozenTrial | None, seeded: bool = True
+) -> recommendation.Recommendation:
+    """What is compared on what: a recommendation, or for one's own model or script what the study says.
+
+    seeded: refuse a script whose runs cannot differ by their seed.
+    """
     if spec.vocabulary is BUILT_IN:
         return recommendation.load(claims)
-    if not takes_a_seed(spec):
+    if seeded and not takes_a_seed(spec):
         raise InputError("command: no {seed} in it, so that the runs of an arm cannot differ by their seed alone")
     reported = {}
     if spec.command is not None:

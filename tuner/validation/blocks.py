@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
+from trainer.knobs import Config
 from tuner.errors import InputError, RunError
 from tuner.storage.record import BlockRecord, Runs, StudyRecord, ValidationRecord, check_format, write_plan
 from tuner.storage.store import Store
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 FRESH = 1_000_000_007
 """Block seeds start here, far from the seeds that a search uses."""
+RACE = 50_000
+"""Blocks of a race start so many seeds later: a validation of its answer has seeds that the race did not see."""
 CURVES = (
     "val/weighted_f1",
     "val/cross_entropy",
@@ -66,7 +69,8 @@ def create_or_resume(
     fingerprint: of the data; refuses data that changed since the validation was made. `register` writes the plan to
     MLflow before any run, given the validation's name, and returns the ids of its runs.
     """
-    name = names.check(f"validate-{label}-{plan.fingerprint(fingerprint)}")
+    kind = "race" if plan.race_of else "validate"
+    name = names.check(f"{kind}-{label}-{plan.fingerprint(fingerprint)}")
     store = Store.of(where)
     opened = store.storage
     study = making.settled(opened, name, whole)
@@ -119,8 +123,11 @@ def run_block(
     part: Callable[[str], Checkpoint] | None = None,
     folder: Path = Path("."),
     choose: Callable[[TensorData], Choice] | None = None,
+    arms: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train every arm and the null arm under the seed of the block (0 for the first); one record an arm.
+
+    arms: only these; a race has no null arm.
 
     tell: hears after each epoch how far the block is: step 1, 2, .. and the share of all.
     part: makes the checkpoint of a part of the block, from which that part goes on; without it the block has none.
@@ -134,9 +141,9 @@ def run_block(
     from tuner.worker.calibrate import groups
     from tuner.worker.checkpoint import Saving
 
-    seed = FRESH + plan.spec.seed * 100_000 + block
+    seed, configs_of = seed_of(plan, block), {name: plan.arms[name] for name in arms or plan.arms}
     if plan.spec.command is not None:
-        return _run_script(plan, device, seed, tell, folder)
+        return _run_script(plan, configs_of, device, seed, tell, folder)
     # Where the data has no fixed split, the seed decides it too.
     data = load_data(plan.spec.model_copy(update={"seed": seed}))
     tensors = to_tensors(data, plan.spec.model, device)
@@ -146,11 +153,12 @@ def run_block(
 
     chosen = choose(tensors) if choose else Choice()
     # The null arm: the baseline again, with another dropout and batch order. It shares a stack where it can.
-    every = [*((config, 0) for config in plan.arms.values()), (next(iter(plan.arms.values())), 1)]
-    if chosen.fused and tensors.mixes:
+    every = [(config, 0) for config in configs_of.values()]
+    every += [] if plan.race_of else [(plan.baseline, 1)]
+    if plan.race_of or (chosen.fused and tensors.mixes):
         parts = groups(len(every), chosen)
     else:
-        parts = [*groups(len(plan.arms), chosen), slice(len(plan.arms), None)]
+        parts = [*groups(len(configs_of), chosen), slice(len(configs_of), None)]
 
     def run(number: int) -> list[dict[str, Any]]:
         configs, noises = zip(*every[parts[number]], strict=True)
@@ -172,15 +180,31 @@ def run_block(
         return [record(result, rare_names) for result in results]
 
     done = [one for number in range(len(parts)) for one in run(number)]
-    return dict(zip([*plan.arms, NULL], done, strict=True))
+    return dict(zip(_named(plan, configs_of), done, strict=True))
 
 
-def _run_script(plan: Plan, device: str, seed: int, tell: Callable[[int, float], None], folder: Path) -> dict[str, Any]:
+def seed_of(plan: Plan, block: int) -> int:
+    """The seed of a block: one that no search uses, and of a race one that no validation uses."""
+    return FRESH + plan.spec.seed * 100_000 + (RACE if plan.race_of else 0) + block
+
+
+def _named(plan: Plan, configs: Iterable[str]) -> list[str]:
+    return [*configs, *([] if plan.race_of else [NULL])]
+
+
+def _run_script(
+    plan: Plan,
+    configs: Mapping[str, Config],
+    device: str,
+    seed: int,
+    tell: Callable[[int, float], None],
+    folder: Path,
+) -> dict[str, Any]:
     """The same with a script, one run after the other; the null arm is the baseline under another seed."""
     from tuner.system.interrupt import leave_if_asked
     from tuner.worker.script.train import train
 
-    names = [*plan.arms, NULL]
+    names = _named(plan, configs)
     whole, epochs = len(names) * plan.spec.training.epochs, plan.spec.training.epochs
     found: dict[str, Any] = {}
     for i, name in enumerate(names):

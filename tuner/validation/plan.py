@@ -33,13 +33,15 @@ class Plan:
     """arms of the dose-response and their doses; they are compared with each other only"""
     ladder: list[str] = field(default_factory=list)
     factorial: dict[str, str] | None = None
+    race_of: str = ""
+    """the study of which it is the race, without a null arm and with arms that leave; empty for a validation"""
     code: dict[str, str] = field(default_factory=dict)
     """fingerprints of the user's own model or script: another version of it makes another validation"""
 
     @property
     def trainings(self) -> int:
         """Of one block: every arm and the null arm, which trains beside the others where it can."""
-        return len(self.arms) + 1
+        return len(self.arms) + (not self.race_of)
 
     @property
     def reported(self) -> dict[str, str]:
@@ -47,6 +49,11 @@ class Plan:
         if self.spec.command is None:
             return {}
         return dict.fromkeys((self.spec.objective, self.primary), self.spec.goal.direction)
+
+    @property
+    def baseline(self) -> Config:
+        """The arm that all others are compared with."""
+        return next(iter(self.arms.values()))
 
     def as_data(self) -> dict[str, Any]:
         """Plain data, from which `from_data` makes the plan again."""
@@ -62,6 +69,7 @@ class Plan:
             "ladder": self.ladder,
             "factorial": self.factorial,
             **({"code": self.code} if self.code else {}),
+            **({"race_of": self.race_of} if self.race_of else {}),
         }
 
     @classmethod

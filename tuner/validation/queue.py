@@ -6,6 +6,8 @@ at the same moment can make it; whoever claims it ends it without running it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import optuna
 from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -18,17 +20,20 @@ ATTEMPTS = 3
 ALREADY_THERE = "this block was in the queue already"
 
 
-def fill(study: optuna.Study, blocks: int) -> None:
-    """Put every block below `blocks` into the queue that is not there or has failed; n blocks for any callers."""
+def fill(study: optuna.Study, blocks: int, arms: Sequence[str] = ()) -> None:
+    """Put every block below `blocks` into the queue that is not there or has failed; n blocks for any callers.
+
+    arms: that the new blocks train; none for all of the plan.
+    """
     there = by_block(study)
     for block in range(blocks):
         if block not in there:
-            enqueue(study, block)
+            enqueue(study, block, arms=arms)
 
 
-def enqueue(study: optuna.Study, block: int, attempt: int = 1) -> None:
+def enqueue(study: optuna.Study, block: int, attempt: int = 1, arms: Sequence[str] = ()) -> None:
     """Put one block into the queue."""
-    study.enqueue_trial({}, user_attrs=BlockRecord(block, attempt).queued())
+    study.enqueue_trial({}, user_attrs=BlockRecord(block, attempt, trains=tuple(arms)).queued())
 
 
 def by_block(study: optuna.Study) -> dict[int, FrozenTrial]:
@@ -64,7 +69,7 @@ def try_again(study: optuna.Study, trial: Trial) -> bool:
     """Put the block of a trial that crashed into the queue once more; False where it has had its attempts."""
     record = BlockRecord.of(trial)
     if record.attempt < ATTEMPTS:
-        enqueue(study, record.block, record.attempt + 1)
+        enqueue(study, record.block, record.attempt + 1, record.trains)
     return record.attempt < ATTEMPTS
 
 

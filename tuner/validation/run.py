@@ -63,7 +63,7 @@ def validate(
         tryout.check(plan.spec)
     label = study_file.find(study).stem if study and not exists(store, study) else (study or "quickstart")
     validation = create_or_resume(
-        store, label, plan, fingerprint, lambda name: _register(place, name, plan, fingerprint)
+        store, label, plan, fingerprint, lambda name: register(place, name, plan, fingerprint)
     )
     if not queue.by_block(validation.optuna):
         for line in inert_knobs(plan, place, device) if options.try_knobs and not options.detach else ():
@@ -114,7 +114,7 @@ def knobs_of(plan: Plan) -> list[str]:
     return lines
 
 
-def _register(place: Place, name: str, plan: Plan, fingerprint: str) -> Runs:
+def register(place: Place, name: str, plan: Plan, fingerprint: str) -> Runs:
     """Write what is fixed to MLflow before the first run."""
     tracker = Tracker(place.tracking, place.state)
     tags = {"kind": "validation", **provenance.tags("", plan.spec.seed, fingerprint)}

@@ -41,12 +41,23 @@ def run_until_decided(validation: Validation, workers: int, device: str, say: Sa
         seeds = min(seeds + BETWEEN_LOOKS, validation.plan.seeds)
 
 
-def run(validation: Validation, seeds: int, workers: int, device: str, say: Say, look: Look) -> None:
-    """Run blocks until there are `seeds` of them: start workers, watch them, and wait for those of other callers."""
+def run(
+    validation: Validation,
+    seeds: int,
+    workers: int,
+    device: str,
+    say: Say,
+    look: Look,
+    arms: Sequence[str] = (),
+) -> None:
+    """Run blocks until there are `seeds` of them: start workers, watch them, and wait for those of other callers.
+
+    arms: that further blocks train; none for all of the plan.
+    """
     study, name = validation.optuna, validation.name
-    queue.fill(study, seeds)
-    arms = validation.plan.trainings
-    introduction = f"{name}: {arms} arms x {seeds} paired seeds, {validation.plan.spec.training.epochs} epochs each"
+    queue.fill(study, seeds, arms)
+    trained = len(arms) or validation.plan.trainings
+    introduction = f"{name}: {trained} arms x {seeds} paired seeds, {validation.plan.spec.training.epochs} epochs each"
     waited = False
     with Keeper(study) as keeper:
         while unfinished := _unfinished(study, seeds):

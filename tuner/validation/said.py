@@ -20,7 +20,7 @@ def verdict(study: Study, config: Config) -> dict[str, Any] | None:
     for s in study.store.newest_first():
         record = ValidationRecord.of(s)
         plan = record.plan
-        if plan is None or record.data_fingerprint != fingerprint:
+        if plan is None or plan.get("race_of") or record.data_fingerprint != fingerprint:
             continue
         arm = next((name for name, knobs in list(plan["arms"].items())[1:] if knobs == config.knobs()), None)
         if arm and same.items() <= plan["spec"].items() and (found := _judged(study, s.study_name, arm)):

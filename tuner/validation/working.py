@@ -124,7 +124,8 @@ class BlockWorker:
         more: dict[str, Any] = {"choose": self.choose}
         more |= {"folder": self.scripts / f"block-{block}"} if self.validation.plan.spec.command else {}
         try:
-            record = blocks.run_block(self.validation.plan, block, self.device, tell, part, **more)
+            arms = BlockRecord.of(trial).trains
+            record = blocks.run_block(self.validation.plan, block, self.device, tell, part, arms=arms, **more)
             if not self.keeper.holds(trial):
                 raise Lost
         except Lost:

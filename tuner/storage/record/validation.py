@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _PLAN, _RUNS, _FINGERPRINT, _VERSIONS = "validation", "mlflow", "data_fingerprint", "versions"
 _STATE, _FORMAT = "state_folder", "format"
-_BLOCK, _ATTEMPT, _REASON, _ARMS = "block", "attempt", "reason", "arms"
+_BLOCK, _ATTEMPT, _REASON, _ARMS, _TRAINS = "block", "attempt", "reason", "arms", "trains"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +78,25 @@ class BlockRecord:
     """why it came to nothing"""
     arms: Mapping[str, Any] = field(default_factory=dict)
     """what was measured of each arm, once it has ended"""
+    trains: tuple[str, ...] = ()
+    """the arms that it trains; empty for all of the plan"""
 
     @classmethod
     def of(cls, trial: FrozenTrial | Trial) -> BlockRecord:
         """Read what a block keeps."""
         attrs = trial.user_attrs
-        return cls(attrs[_BLOCK], attrs.get(_ATTEMPT, 1), attrs.get(_REASON, ""), attrs.get(_ARMS) or {})
+        return cls(
+            attrs[_BLOCK],
+            attrs.get(_ATTEMPT, 1),
+            attrs.get(_REASON, ""),
+            attrs.get(_ARMS) or {},
+            tuple(attrs.get(_TRAINS, ())),
+        )
 
     def queued(self) -> dict[str, Any]:
         """The attributes with which it is put into the queue."""
-        return {_BLOCK: self.block, _ATTEMPT: self.attempt}
+        some = {_TRAINS: list(self.trains)} if self.trains else {}
+        return {_BLOCK: self.block, _ATTEMPT: self.attempt, **some}
 
 
 def write_arms(trial: Trial, arms: Mapping[str, Any]) -> None:
