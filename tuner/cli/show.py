@@ -50,7 +50,7 @@ def show_answer(summary: dict[str, Any]) -> None:
     from tuner.report import answer
 
     if summary["answer"]:
-        out.print("\n[bold]answer[/bold]: ", end="")
+        out.print("\nanswer: ", style="bold", end="")
         out.print(answer.sentence(summary["answer"]), markup=False, soft_wrap=True)
 
 

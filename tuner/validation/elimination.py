@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tuner.validation.statistics.comparison import verdict
 from tuner.validation.statistics.group_sequential import Looks
@@ -92,20 +93,21 @@ def trainings(candidates: int, seeds: int) -> int:
     return total
 
 
-def stand(baseline: Sequence[float], candidates: Mapping[str, Sequence[float]], rules: Rules) -> Standing:
+def stand(baseline: ArrayLike, candidates: Mapping[str, ArrayLike], rules: Rules) -> Standing:
     """How a race stands after the seeds there are.
 
     baseline: (seeds,); candidates: (seeds,) or fewer for one that has left, in the order in which they were chosen.
     """
-    plan, alive, known = looks(rules.seeds), tuple(candidates), {}
+    known: dict[str, Compared] = {}
+    plan, alive = looks(rules.seeds), tuple(candidates)
+    base, values = np.asarray(baseline, float), {n: np.asarray(v, float) for n, v in candidates.items()}
     sign = 1.0 if rules.direction == "maximize" else -1.0
     for i, count in enumerate(plan.counts):
-        if len(baseline) < count or any(len(candidates[name]) < count for name in alive):
+        if len(base) < count or any(len(values[name]) < count for name in alive):
             return Standing(alive, count, _ranked(known, alive, sign))
         level = Looks(plan.counts[: i + 1], plan.shares[: i + 1]).level(ALPHA / len(candidates)) if i else 0.0
         for name in alive:
-            pairs = np.asarray(candidates[name][:count], float) - np.asarray(baseline[:count], float)
-            known[name] = _compare(pairs, level, rules)
+            known[name] = _compare(values[name][:count] - base[:count], level, rules)
         alive = tuple(sorted(alive, key=lambda name: -sign * known[name].difference))
         better = [name for name in alive if known[name].verdict == "better"]
         open_ = [name for name in alive if known[name].verdict == "inconclusive"]

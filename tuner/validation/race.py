@@ -107,7 +107,7 @@ def _apart(spec: Spec, name: str, a: Any, b: Any) -> float:
     assert rng.low is not None and rng.high is not None
     if rng.log:
         return abs(math.log(a / b)) / math.log(rng.high / rng.low)
-    return abs(a - b) / (rng.high - rng.low)
+    return float(abs(a - b) / (rng.high - rng.low))
 
 
 def make_plan(study: Study, size: Size) -> Plan:
