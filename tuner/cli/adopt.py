@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from tuner.cli.options import Device, Quiet, State, Storage, Tracking, program
 from tuner.cli.show import out
@@ -36,14 +35,14 @@ def adopt(
 
     def say(text: str) -> None:
         if not quiet:
-            out.print(f"[dim]{escape(text)}[/dim]", highlight=False, soft_wrap=not out.is_terminal)
+            out.print(text, style="dim", soft_wrap=not out.is_terminal)
 
     def agreed(command: str) -> bool:
         if no_run:
             return False
         if quiet or not sys.stdin.isatty():
             return True
-        out.print(f"It would now be run a few times, for a few epochs each:\n  {escape(command)}", soft_wrap=True)
+        out.print(f"It would now be run a few times, for a few epochs each:\n  {command}", soft_wrap=True)
         return typer.confirm("Run it?", default=True)
 
     done = read_and_try(script, context.args, output=output, device=device, run=agreed, say=say)
@@ -56,16 +55,16 @@ def adopt(
     read = done.reading
     show(f"read {len(read.files)} file{'s' if len(read.files) > 1 else ''}: {len(read.options)} options")
     for one in done.plan.knobs:
-        show(f"  [bold]{one.option.name}[/bold]: {escape(one.why)}")
+        show(f"  {one.option.name}: {one.why}")
     for name, why in done.plan.left_out.items():
-        show(f"  {name}: not searched; {escape(why)}")
-    show(f"  searched by {escape(done.plan.objective)}, {done.plan.direction}")
+        show(f"  {name}: not searched; {why}")
+    show(f"  searched by {done.plan.objective}, {done.plan.direction}")
     for finding in done.findings:
         where = f" ({finding.where})" if finding.where else ""
-        show(f"[yellow]•[/yellow] {TITLES[finding.kind]}: {escape(finding.text + where)}")
+        show(f"• {TITLES[finding.kind]}: {finding.text + where}")
     for note in done.plan.notes:
-        show(f"[yellow]•[/yellow] Check: {escape(note)}")
+        show(f"• Check: {note}")
     for text in done.tried:
-        show(f"  tried: {escape(text)}")
-    show(f"wrote {escape(str(done.file))} and {escape(str(done.page))}")
-    show(f"\nNext:\n  {program()} start {escape(str(done.file))}")
+        show(f"  tried: {text}")
+    show(f"wrote {done.file!s} and {done.page!s}")
+    show(f"\nNext:\n  {program()} start {done.file!s}")
