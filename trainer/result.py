@@ -39,11 +39,17 @@ class Result:
     """gradient norm of every step, for completed members"""
     log: Path | None = None
     """what a script said, where a script trained"""
+    last: int = 0
+    """the last epoch of a script, where curves hold only those that it reported; 0 where they hold all"""
+    notes: list[str] = field(default_factory=list)
+    """what a reader should know of how a script's metrics were read, in sentences"""
+    wrote: list[str] = field(default_factory=list)
+    """files that a script made or changed in a folder that its trials share"""
 
     @property
     def epochs(self) -> int:
         """Epochs trained."""
-        return max((len(curve) for curve in self.curves.values()), default=0)
+        return self.last or max((len(curve) for curve in self.curves.values()), default=0)
 
     def record(self, report: EpochReport) -> None:
         """Add one epoch to the curves."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from trainer.own_config import OwnModel
 from tuner.errors import InputError
 from tuner.launch import local
 from tuner.spec.model import Spec
+from tuner.spec.shell import runs_shell
 from tuner.study.own_code import named_paths, program, words
 
 
@@ -23,14 +23,15 @@ def check(spec: Spec) -> None:
         if wrong:
             raise InputError(wrong)
     if spec.command is not None:
-        directory = Path(spec.script.directory)
+        directory = spec.script.base
         if not directory.is_dir():
             raise InputError(f"script.directory: {directory} does not exist")
-        first = words(spec)[0]
+        given = words(spec)
+        first = given[0]
         if program(first, directory, os.environ) is None:
             raise InputError(f"command: there is no program {first!r} (looked in {directory} and on the PATH)")
         for path in named_paths(spec):
-            if path.suffix in (".py", ".sh") and not path.is_file():
+            if path.suffix in (".py", ".sh") and not path.is_file() and not runs_shell(given):
                 raise InputError(f"command: {path} does not exist")
 
 

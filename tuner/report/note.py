@@ -56,6 +56,7 @@ def remarks(summary: dict[str, Any], spec: Spec) -> list[str]:
             f"No trial completed: {trials['pruned']} were stopped early, {trials['failed']} failed; "
             f"the last one: {last}."
         )
+    found += summary.get("notes", [])
     for name in summary["at_edge"]:
         found.append(
             f"The best {name} ({show(best['params'][name])}) lies at the edge of its range "

@@ -23,7 +23,7 @@ from tuner.spec.model import Spec
 from tuner.storage import lease, opening
 from tuner.storage.record import write_study
 from tuner.storage.store import Store
-from tuner.study import own_code
+from tuner.study import own_code, script_notes
 from tuner.study.follow import follow
 from tuner.study.make import create_study, fill_queue
 from tuner.study.plan_files import add_plans, plan_files, plan_name
@@ -195,6 +195,8 @@ def _own_code(spec: Spec, console: Console, quiet: bool) -> None:
     said = own_code.notice(spec)
     if said and not quiet:
         console.print(said, highlight=False, soft_wrap=not console.is_terminal)
+    if not quiet and (warning := script_notes.named_like_a_loss(spec)):
+        console.print(Text(warning, style="yellow"), soft_wrap=not console.is_terminal)
     tryout.check(spec)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 
@@ -28,37 +29,67 @@ def rungs(epochs: int, first: float) -> list[int]:
 class RungPruner(BasePruner):
     """Successive halving on one bracket, without an order.
 
-    At a rung a trial goes on if its best value so far (on a tie: its mean so far) is among the best 1 in `reduction`
-    of all trials that reported at that rung, whatever became of them later. Only values reported up to the rung
-    count, so the answer depends on which trials have reached it and not on who is asked first; Optuna's
-    SuccessiveHalvingPruner depends on that order, and its MedianPruner compares with completed trials alone. The
-    rule is ASHA's (Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning) without promotion records.
-    Fewer than `min_peers` reports stop nobody.
+    A trial is judged at its first report at or past a rung. It goes on if its best value so far (on a tie: its mean so
+    far) is among the best 1 in `reduction` of all trials that reported at that rung or past it, each by its own first
+    report there, whatever became of them later. Only values reported up to there count, so the answer depends on which
+    trials have reached the rung and not on who is asked first; Optuna's SuccessiveHalvingPruner depends on that order,
+    and its MedianPruner compares with completed trials alone. The rule is ASHA's (Li et al. 2020, A System for
+    Massively Parallel Hyperparameter Tuning) without promotion records. Fewer than `min_peers` reports stop nobody.
     """
 
     def __init__(self, epochs: int, first: float = 0.1, reduction: float = 3.0, min_peers: int = 4) -> None:
+        self.epochs = epochs
         self.rungs = rungs(epochs, first)
         self.reduction = reduction
         self.min_peers = min_peers
 
+    def passed(self, before: int, epoch: int) -> int | None:
+        """The rung that a report at `epoch` meets, after one at `before` (0: it is the first); the latest of several.
+
+        None between two rungs, and at the last epoch, where nothing is left to be saved. A script that reports each
+        epoch meets a rung at the rung.
+        """
+        if epoch == self.epochs:
+            return None
+        return next((rung for rung in reversed(self.rungs) if before < rung <= epoch), None)
+
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
         """Whether to stop `trial` at its last reported epoch."""
-        if trial.last_step not in self.rungs:
+        if self._met(trial) is None:
             return False
         return self.stops(trial, study.get_trials(deepcopy=False), study.direction)
 
+    def _met(self, trial: FrozenTrial) -> int | None:
+        """The rung that the last report of a trial meets."""
+        if trial.last_step is None:
+            return None
+        before = max((step for step in trial.intermediate_values if step < trial.last_step), default=0)
+        return self.passed(before, trial.last_step)
+
     def stops(self, trial: FrozenTrial, there: Iterable[FrozenTrial], direction: StudyDirection) -> bool:
         """The same among the trials that are there, read once for all that stand at a rung."""
-        rung = trial.last_step
-        if rung not in self.rungs:
+        rung = self._met(trial)
+        if rung is None:
             return False
         sign = 1.0 if direction == StudyDirection.MAXIMIZE else -1.0
-        peers = [so_far(t, rung, sign) for t in there if rung in t.intermediate_values]
+        peers = [so_far(t, at, sign) for t in there if (at := first_at(t, rung)) is not None]
         if len(peers) < self.min_peers:
             return False
         peers.sort(reverse=True)
         threshold = peers[max(1, math.ceil(len(peers) / self.reduction)) - 1]
-        return so_far(trial, rung, sign) < threshold
+        return so_far(trial, first_at(trial, rung) or rung, sign) < threshold
+
+    def meets(self, trial: FrozenTrial) -> bool:
+        """Whether any report of a trial meets a rung."""
+        steps = sorted(trial.intermediate_values)
+        return any(self.passed(before, step) is not None for before, step in itertools.pairwise([0, *steps]))
+
+
+def first_at(trial: FrozenTrial, rung: int) -> int | None:
+    """The first report of a trial at a rung or past it; None where it has not come so far."""
+    if rung in trial.intermediate_values:
+        return rung
+    return min((step for step in trial.intermediate_values if step > rung), default=None)
 
 
 def so_far(trial: FrozenTrial, epoch: int, sign: float) -> tuple[float, float]:

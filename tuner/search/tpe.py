@@ -20,7 +20,7 @@ from optuna.samplers import TPESampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from tuner.search.pruning import so_far
+from tuner.search.pruning import first_at, so_far
 from tuner.storage.record import diverged
 
 ENOUGH = 10
@@ -109,14 +109,16 @@ def _at(rung: int, trial: FrozenTrial, stops: Sequence[int], sign: float) -> Fro
 
 def _reached(trial: FrozenTrial, stop: int) -> bool:
     """Whether a trial can be compared there. One that completed can, though it may have ended before by itself."""
-    return trial.state == TrialState.COMPLETE or stop in trial.intermediate_values
+    return trial.state == TrialState.COMPLETE or first_at(trial, stop) is not None
 
 
 def _value(trial: FrozenTrial, rung: int, sign: float, last: bool) -> float | None:
     """Best value up to the rung; of one that completed its own, at the last stop or where it reported nothing yet."""
-    if trial.state == TrialState.COMPLETE and (last or min(trial.intermediate_values, default=math.inf) > rung):
+    at = first_at(trial, rung)
+    at = rung if at is None else at
+    if trial.state == TrialState.COMPLETE and (last or min(trial.intermediate_values, default=math.inf) > at):
         return trial.value
-    return sign * so_far(trial, rung, sign)[0]
+    return sign * so_far(trial, at, sign)[0]
 
 
 def _shown(trial: FrozenTrial, state: TrialState, value: float | None = None) -> FrozenTrial:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from tuner.errors import InputError
+from tuner.spec.shell import check_shell
 
 GIVEN = {
     "seed": "the seed of the run",
@@ -36,9 +38,10 @@ class Command:
         if not text.strip():
             raise InputError("command: expected a program and its arguments; found nothing")
         try:
-            shlex.split(self._marked(self._parts, []))
+            words = shlex.split(self._marked(self._parts, []))
         except ValueError as error:
             raise InputError(f"command: {error} in {text!r}") from None
+        check_shell(words, text)
 
     def names(self) -> list[str]:
         """What the placeholders name, each once, in order."""
@@ -98,8 +101,13 @@ class Command:
 
 def show(value: Any) -> str:
     """A knob's value as a flag takes it: numbers in full, as Python reads them back."""
+    if value is None:
+        return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value < 0 and "e" in repr(value):
+        # argparse takes -0.00001 for a number and -1e-05 for an option.
+        return f"{Decimal(repr(value)):f}"
     return repr(value) if isinstance(value, (int, float)) else str(value)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from pydantic import Field, model_validator
 
 from tuner.errors import InputError
 from tuner.spec.section import Section, Word
+
+OUTPUT = "{output}"
 
 
 class ScriptSection(Section):
@@ -18,16 +21,31 @@ class ScriptSection(Section):
     metrics_file: str | None = None
     """A file that the script writes, {output}/metrics.jsonl say: JSON lines, or .csv with a header."""
     directory: str = "."
-    """Where the command runs, relative to the study file."""
+    """Where the command runs, relative to the study file; {output} for the trial's own folder."""
+    isolate: bool | list[str] = False
+    """Run each trial in a folder of its own in which the files of `directory` appear as links, so that another does not
+    see what it writes; a list names files and folders that are not to appear, old checkpoints say."""
     environment: dict[str, Word] = Field(default_factory=dict)
-    """Variables that the script gets beside those of the tuner."""
+    """Variables that the script gets beside those of the tuner; placeholders may stand in them."""
     time_limit: float | None = Field(default=None, gt=0)
     """Seconds after which a run is stopped and its trial fails; none by default."""
     grace: float = Field(default=10.0, ge=0, le=25)
     """Seconds between asking a script to stop (SIGTERM) and ending it (SIGKILL)."""
 
+    @property
+    def base(self) -> Path:
+        """The folder to which what the command names is relative: where it runs, or would but for {output}."""
+        return Path(self.directory.partition(OUTPUT)[0])
+
+    def workplace(self, output: Path) -> Path:
+        """Where it runs; output: the trial's own folder."""
+        _, placed, below = self.directory.partition(OUTPUT)
+        return output / below.lstrip("/") if placed else self.base
+
     @model_validator(mode="after")
     def _check(self) -> ScriptSection:
+        if self.isolate and OUTPUT in self.directory:
+            raise InputError("isolate: the files of `directory` appear in the trial's folder; found {output} there too")
         for name, pattern in self.metrics.items():
             try:
                 groups = re.compile(pattern).groups

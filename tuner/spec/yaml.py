@@ -61,12 +61,48 @@ def dump(data: dict[str, Any]) -> str:
     from ruamel.yaml import YAML
 
     yaml = YAML()
+    yaml.Representer = _representer()
     yaml.default_flow_style = False
     yaml.representer.ignore_aliases = lambda data: True  # what occurs twice is written twice
     yaml.width = 120
     stream = StringIO()
     yaml.dump(data, stream)
     return stream.getvalue()
+
+
+def _representer() -> Any:
+    """Writes so that YAML 1.1, as PyYAML reads it, finds the same: 1.0e-05 for 1e-05, and texts such as `no` or 1e-5
+    in quotes."""
+    from ruamel.yaml.representer import RoundTripRepresenter
+    from ruamel.yaml.resolver import implicit_resolvers
+
+    old = [pattern for versions, tag, pattern, _ in implicit_resolvers if (1, 1) in versions]
+
+    class Representer(RoundTripRepresenter):
+        pass
+
+    def number(self: Any, value: float) -> Any:
+        text = repr(value)
+        if "e" in text and "." not in text:
+            text = text.replace("e", ".0e", 1)
+        special = {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}
+        return self.represent_scalar("tag:yaml.org,2002:float", special.get(text, text))
+
+    def word(self: Any, value: str) -> Any:
+        read_otherwise = any(pattern.match(value) for pattern in old) or _number(value)
+        return self.represent_scalar("tag:yaml.org,2002:str", value, style="'" if read_otherwise else None)
+
+    Representer.add_representer(float, number)
+    Representer.add_representer(str, word)
+    return Representer
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _plain(node: Any) -> Any:

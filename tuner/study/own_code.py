@@ -52,7 +52,7 @@ def named_paths(spec: Spec) -> list[Path]:
     """Paths that stand in the command as they are."""
     if spec.command is None:
         return []
-    directory = Path(spec.script.directory)
+    directory = spec.script.base
     return [directory / word for word in words(spec)[1:] if word and not word.startswith("-")]
 
 

@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tuner.storage import lease, opening
 from tuner.storage.record import TrialRecord, best_of, diverged, epochs_run, plain, reason
+from tuner.study import script_notes
 from tuner.study.answer import answer_of
 from tuner.study.study import Study
 
@@ -48,6 +49,7 @@ def summarise(study: Study) -> dict[str, Any]:
         "reference": plain(record.reference),
         "diagnosis": plain(record.diagnosis),
         "verdicts": plain(record.verdicts),
+        "notes": script_notes.found(study.spec, study.optuna.pruner, there),
     }
 
 

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -351,20 +352,28 @@ def bulk_insert(client: Any) -> Callable[[str, list[Any]], None] | None:
 
 
 def metric_name(name: str) -> str:
-    """`prefix/label` as MLflow takes it: what it does not allow in the label, a class name say, becomes its code.
+    """`prefix/label` as MLflow takes it: what it does not allow, in a class name say, becomes its code (`_40_` for @).
 
-    Different labels keep different names; merging two of them would double every step.
+    Different names stay different: what looks like a code itself has its underscore coded, so that `original_name`
+    finds the name again. Beyond LONGEST_NAME characters a fingerprint stands for the rest.
     """
     prefix, slash, label = name.partition("/")
-    if not slash:
-        return prefix
-    safe = "".join(
-        c if c.isalnum() or c in "_- " or (c == "." and label.strip(".")) else f"_{ord(c):x}_" for c in label
-    )
-    found = f"{prefix}/{safe or '_'}"
-    if len(found) <= LONGEST_NAME:
-        return found
-    return f"{found[: LONGEST_NAME - 9]}_{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}"
+    safe = _coded(prefix, prefix.strip(".")) if prefix else ""
+    if slash:
+        safe = f"{safe or '_'}/{_coded(label, label.strip('.')) or '_'}"
+    if len(safe) > LONGEST_NAME:
+        return f"{safe[: LONGEST_NAME - 9]}_{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}"
+    return safe or "_"
+
+
+def original_name(safe: str) -> str:
+    """The name of which `metric_name` made this one, where it was not too long."""
+    return re.sub(r"_([0-9a-f]+)_", lambda code: chr(int(code[1], 16)), safe)
+
+
+def _coded(text: str, more_than_dots: str) -> str:
+    text = re.sub(r"_(?=[0-9a-f]{1,6}(?:_|[^\w\- .]))", "_5f_", text)
+    return "".join(c if c.isalnum() or c in "_- " or (c == "." and more_than_dots) else f"_{ord(c):x}_" for c in text)
 
 
 def finite(metrics: Mapping[str, float]) -> dict[str, float]:

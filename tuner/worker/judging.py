@@ -24,7 +24,7 @@ class Judging:
         self.study, self.tracker, self.keeper = study, tracker, keeper
         self.metric = study.spec.goal.metric
         self.pruner = study.optuna.pruner if isinstance(study.optuna.pruner, RungPruner) else None
-        self.rungs = self.pruner.rungs if self.pruner else []
+        self.scripted = study.spec.command is not None
 
     def judge(self, members: Sequence[Member], reports: Sequence[EpochReport]) -> list[int]:
         """Report all, then judge all: returns the positions to stop.
@@ -33,10 +33,12 @@ class Judging:
         """
         self._report(members, reports)
         standing = {report.member: report.epoch for report in reports}
+        come = any(self._at_a_rung(members[report.member], report.epoch) for report in reports)
         for i, member in enumerate(members):
-            if isinstance(member, Running) and member.result is None and len(member.times) in self.rungs:
-                standing.setdefault(i, len(member.times))
-        fallen = self._fallen(members, standing) if any(r.epoch in self.rungs for r in reports) else set()
+            waits = isinstance(member, Running) and member.result is None
+            if waits and i not in standing and self._at_a_rung(member, len(member.times)):
+                standing[i] = len(member.times)
+        fallen = self._fallen(members, standing) if come else set()
         return [i for i in standing if i in fallen or trial_of(members[i]).trial._trial_id in self.keeper.lost]
 
     def _report(self, members: Sequence[Member], reports: Sequence[EpochReport]) -> None:
@@ -50,19 +52,29 @@ class Judging:
                 with self.unless_lost(r):
                     self._note(r, report.epoch, report.metrics, when, sure=mine is True)
                     # A rung compares: it waits for the storage.
-                    r.reports.write(wait=report.epoch in self.rungs)
+                    r.reports.write(wait=self._at_a_rung(r, report.epoch))
 
     def _fallen(self, members: Sequence[Member], standing: Mapping[int, int]) -> set[int]:
         """Positions of the trials at a rung that are not among the best there; standing: epoch by position."""
         if self.pruner is None:
             return set()
         peers = {t.number: t for t in opening.trials(self.study.optuna)}
-        at_a_rung = {i: trial_of(members[i]) for i, epoch in standing.items() if epoch in self.rungs}
+        at_a_rung = {i: trial_of(members[i]) for i, epoch in standing.items() if self._at_a_rung(members[i], epoch)}
         return {
             i
             for i, r in at_a_rung.items()
             if not r.protected and self.pruner.stops(peers[r.trial.number], peers.values(), self.study.optuna.direction)
         }
+
+    def _at_a_rung(self, member: Member, epoch: int) -> bool:
+        """Whether a member is judged there: a script at its first report at or past a rung, a model at the rung."""
+        if self.pruner is None:
+            return False
+        if not self.scripted or isinstance(member, Replicate):
+            return epoch in self.pruner.rungs
+        steps = member.reports.steps
+        before = max((step for step in steps if step < epoch), default=0)
+        return epoch in steps and self.pruner.passed(before, epoch) is not None
 
     def catch_up(self, r: Running) -> None:
         """Note what the worker before had trained and not written any more."""

@@ -46,7 +46,14 @@ class Training:
             (seed,) = seeds
             folders = [self.study.place.state / "scripts" / self.study.name / m.label for m in members]
             return script.train(
-                configs, spec, folders=folders, device=self.device, seed=seed, report=report, between=leave_if_asked
+                configs,
+                spec,
+                folders=folders,
+                device=self.device,
+                seed=seed,
+                report=report,
+                between=leave_if_asked,
+                say=lambda text: self.say(f"{members[0].label}: {text}"),
             )
         return train(
             configs,

@@ -33,14 +33,18 @@ class Reports:
     trial: Trial
     reported: int = field(init=False)
     """last step that the storage has a value of, from this worker or one before"""
+    steps: set[int] = field(default_factory=set)
+    """all steps that have a value, written or not"""
     waiting: dict[int, float] = field(default_factory=dict)
     not_before: float = 0.0
 
     def __post_init__(self) -> None:
-        self.reported = max(self.trial.storage.get_trial(self.trial._trial_id).intermediate_values, default=0)
+        self.steps = set(self.trial.storage.get_trial(self.trial._trial_id).intermediate_values)
+        self.reported = max(self.steps, default=0)
 
     def add(self, step: int, value: float) -> None:
         """Keep a value, unless the storage has one of that step."""
+        self.steps.add(step)
         if step > self.reported:
             self.waiting.setdefault(step, value)
 

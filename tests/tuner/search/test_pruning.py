@@ -118,3 +118,31 @@ def test_a_tie_goes_to_the_better_mean():
 def test_no_report_is_never_pruned():
     study = study_of([{}, [0.1, 0.2], [0.1, 0.3], [0.1, 0.4], [0.1, 0.5]])
     assert 0 not in pruned(study, RungPruner(20, first=0.1, min_peers=2))
+
+
+@pytest.mark.parametrize("steps", [range(7, 51, 7), range(1, 51), range(0, 50, 5), range(3, 50, 13)])
+def test_any_rhythm_is_judged_at_the_first_report_at_or_past_a_rung(steps):
+    pruner = RungPruner(50, first=0.1, reduction=3, min_peers=4)
+    steps = [max(step, 1) for step in steps]
+    first = next(step for step in steps if step >= 5)
+    study = study_of([{step: i + step / 100 for step in steps if step <= first} for i in range(9)])
+    assert pruned(study, pruner) == set(range(6))
+
+
+def test_steps_far_beyond_the_epochs_are_judged_once():
+    pruner = RungPruner(10, first=0.2, reduction=2, min_peers=2)
+    assert pruned(study_of([{1: i, 201: i} for i in range(4)]), pruner) == {0, 1}
+    assert pruned(study_of([{1: i, 201: i, 401: i} for i in range(4)]), pruner) == set()
+
+
+def test_the_last_epoch_judges_nobody_and_of_several_rungs_the_latest_counts():
+    pruner = RungPruner(50, first=0.1, min_peers=2)
+    assert pruner.passed(0, 50) is None and pruner.passed(4, 30) == 20 and pruner.passed(20, 30) is None
+    assert [e for e in range(1, 51) if pruner.passed(e - 1, e) is not None] == pruner.rungs
+
+
+def test_rhythms_that_differ_compare_at_their_own_first_report():
+    study = study_of([{7: 0.1}, {5: 0.2, 6: 0.0}, {9: 0.3}, {5: 0.4, 50: 9.0}])
+    pruner = RungPruner(50, first=0.1, reduction=2, min_peers=2)
+    assert pruned(study, pruner) == {0}, "#1 and #3 are past it and are not asked again"
+    assert not pruner.meets(study_of([{1: 0.1, 4: 0.2, 50: 0.3}]).get_trials()[0])

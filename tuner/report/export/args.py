@@ -9,7 +9,7 @@ from typing import Any
 from trainer.config import BUILT_IN
 from trainer.knobs import Config
 from tuner.errors import InputError
-from tuner.spec.command import Command
+from tuner.spec.command import Command, show
 from tuner.spec.model import Spec
 from tuner.spec.sections import Flags
 
@@ -88,4 +88,8 @@ def _no_flag(name: str, value: Any, flags: Flags | None) -> str:
 
 
 def _shown(value: Any) -> str:
+    return show(float(f"{value:.6g}")) if isinstance(value, float) and value < 0 else _brief(value)
+
+
+def _brief(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)

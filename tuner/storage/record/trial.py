@@ -51,6 +51,10 @@ class TrialResult:
     """a value an epoch, None where one is not finite"""
     traceback: str = ""
     """of a trial that failed"""
+    notes: Sequence[str] = ()
+    """how the metrics of a script were read, where a reader should know"""
+    wrote: Sequence[str] = ()
+    """files that a script made or changed in a folder that trials share"""
 
     def curve(self, metric: str) -> list[float]:
         """A kept curve by epoch, NaN where an epoch has no value; empty where it was not kept."""
@@ -152,7 +156,8 @@ def write_started(trial: Trial, run_id: str, config: Mapping[str, Any]) -> None:
 def write_result(trial: Trial, result: TrialResult) -> None:
     """Keep what became of a trial, before Optuna is told that it has ended."""
     kept = _fields(result)
-    trial.set_user_attr(_RESULT, {name: value for name, value in kept.items() if name != "traceback" or value})
+    omitted = {"traceback", "notes", "wrote"}
+    trial.set_user_attr(_RESULT, {name: value for name, value in kept.items() if name not in omitted or value})
     # optuna-dashboard shows the result as one long text.
     for name, value in result.columns().items():
         trial.set_user_attr(name, value)

@@ -1,42 +1,53 @@
-"""What a running script says: lines of its log, of a metrics file, of `trainer.report`, put together by epoch."""
+"""What a running script says: lines of its log, of a metrics file, of `trainer.report`."""
 
 from __future__ import annotations
 
 import csv
-import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
-Event = tuple[int | None, dict[str, float]]
-"""An epoch as the script numbers it, where it was said, and what was measured."""
-EPOCH = "epoch"
+from tuner.worker.script.lines import Tail, plain
+from tuner.worker.script.numbers import LONGEST_LINE, flat, number, objects
+
+EPOCH, FOLD = "epoch", "fold"
+STEPS = ("step", "global_step", "iteration", "iter")
+"""What counts where a script names no epoch, in the order in which they are looked for."""
+_RANK = re.compile(r"^\[(?:rank|default)(\d+)\]:\s?")
 
 
-class Tail:
-    """The lines that another process appends to a file."""
+class Event(NamedTuple):
+    """Something that a script measured."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._at, self._rest = 0, b""
+    epoch: float | None
+    """as the script numbers it; None where it was not said"""
+    metrics: dict[str, float]
+    fold: str | None = None
+    """of a cross-validation, where it was said"""
+    step: float | None = None
+    """where it was said, and no epoch"""
 
-    def lines(self, final: bool = False) -> list[str]:
-        """Complete lines since the last call; `final`: what is left, complete or not. A progress bar's carriage
-        return ends a line too. None while there is no file; from the start where the file was written anew."""
-        try:
-            with self.path.open("rb") as file:
-                if file.seek(0, 2) < self._at:
-                    self._at, self._rest = 0, b""
-                file.seek(self._at)
-                new = file.read()
-        except OSError:
-            return []
-        self._at += len(new)
-        *whole, self._rest = re.split(rb"[\r\n]+", self._rest + new)
-        if final:
-            whole, self._rest = [*whole, self._rest], b""
-        return [line.decode(errors="replace") for line in whole if line]
+
+class Unread:
+    """What could not be read: counted, and the last of it kept for the message."""
+
+    def __init__(self) -> None:
+        self.count, self.last = 0, ""
+
+    def add(self, why: str) -> None:
+        """One more."""
+        self.count, self.last = self.count + 1, why
+
+
+class Source(Protocol):
+    """Something that a script says its metrics in."""
+
+    unread: Unread
+
+    def events(self, final: bool = False) -> Iterator[Event]:
+        """What is new; final: the script has ended."""
 
 
 class Log:
@@ -44,52 +55,92 @@ class Log:
 
     def __init__(self, path: Path, patterns: Mapping[str, str], objective: str) -> None:
         self.tail = Tail(path)
-        self.patterns = {name: re.compile(pattern) for name, pattern in patterns.items()}
+        named = {EPOCH if name == "step" and EPOCH not in patterns else name: p for name, p in patterns.items()}
+        self.patterns = {name: re.compile(pattern) for name, pattern in named.items()}
         self.objective = objective
-        self.unreadable = ""
-        """the last text that a pattern found and that is no number"""
+        self.unread = Unread()
+        self.matches = dict.fromkeys(patterns, 0)
+        """how often each pattern has found a number"""
 
     def events(self, final: bool = False) -> Iterator[Event]:
         """What the new lines say."""
         for line in self.tail.lines(final):
-            event = self._json(line) or self._matches(line)
-            if event:
+            if (event := self.read(line)) is not None:
                 yield event
+
+    def read(self, line: str) -> Event | None:
+        """What one line says. Of several processes that train together only the first counts."""
+        line = plain(line[:LONGEST_LINE])
+        rank = _RANK.match(line)
+        if rank:
+            if int(rank[1]) > 0:
+                return None
+            line = line[rank.end() :]
+        said, matched = self._json(line), self._matches(line)
+        if said is None or matched is None:
+            return said or matched
+        return Event(
+            said.epoch if matched.epoch is None else matched.epoch,
+            {**said.metrics, **matched.metrics},
+            matched.fold or said.fold,
+            said.step,
+        )
 
     def _json(self, line: str) -> Event | None:
         """Only an object with an epoch or the objective: a script may print its settings as JSON too."""
-        event = json_event(line)
-        return event if event and (event[0] is not None or self.objective in event[1]) else None
+        if "{" not in line:
+            return None
+        for found in objects(line):
+            event = event_of(flat(found), self.objective, self.unread)
+            if event and (event.epoch is not None or event.fold is not None or self.objective in event.metrics):
+                return event
+        return None
 
     def _matches(self, line: str) -> Event | None:
         found: dict[str, float] = {}
+        fold = None
         for name, pattern in self.patterns.items():
             match = pattern.search(line)
-            if match:
-                try:
-                    found[name] = float(match[1])
-                except (TypeError, ValueError):
-                    self.unreadable = f"the pattern of {name} found {match[1]!r}, which is no number"
-        epoch = found.pop(EPOCH, None)
-        return (None if epoch is None else int(epoch), found) if found or epoch is not None else None
+            if match is None:
+                continue
+            value = number(match[1])
+            if name == FOLD and match[1]:
+                fold = match[1].strip()[:40]
+            elif value is None:
+                self.unread.add(f"the pattern of {name} found {match[1]!r}, which is no number")
+                continue
+            else:
+                found[name] = value
+            self.matches[name if name in self.matches else "step"] += 1
+        if not found and fold is None:
+            return None
+        return event_of(found, self.objective, self.unread, fold)
 
 
 class JsonLines:
     """A file with one JSON object a line, as `trainer.report` writes it."""
 
-    def __init__(self, path: Path) -> None:
-        self.tail = Tail(path)
+    def __init__(self, path: Path, objective: str = "") -> None:
+        self.tail, self.objective = Tail(path), objective
+        self.unread = Unread()
 
     def events(self, final: bool = False) -> Iterator[Event]:
         """What the new lines say."""
-        yield from filter(None, map(json_event, self.tail.lines(final)))
+        for line in self.tail.lines(final):
+            found = next(objects(plain(line)), None)
+            if found is None:
+                self.unread.add(f"{self.tail.path.name} has a line that is no JSON object: {line[:80]!r}")
+            elif (event := event_of(flat(found), self.objective, self.unread)) is not None:
+                yield event
 
 
 class CsvRows:
-    """A CSV file with a header. It is read whole each time it changes: some loggers write it anew each epoch."""
+    """A table with a header, its cells separated by commas, semicolons or tabs. It is read whole each time it changes:
+    some loggers write it anew each epoch."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, objective: str = "") -> None:
+        self.path, self.objective = path, objective
+        self.unread = Unread()
         self._stamp, self._rows = (0, 0), 0
 
     def events(self, final: bool = False) -> Iterator[Event]:
@@ -99,86 +150,65 @@ class CsvRows:
             if (stat.st_mtime_ns, stat.st_size) == self._stamp and not final:
                 return
             self._stamp = stat.st_mtime_ns, stat.st_size
-            text = self.path.read_text(errors="replace")
+            text = self.path.read_text(encoding="utf-8-sig", errors="replace").replace("\0", "")
         except OSError:
             return
         if not final:
             text = text[: text.rfind("\n") + 1]
-        rows = list(csv.DictReader(text.splitlines()))
+        lines = text.splitlines()
+        separator = max(",;\t|", key=lines[0].count) if lines else ","
+        rows: list[dict[Any, Any]] = []
+        try:
+            for row in csv.DictReader(lines, delimiter=separator):
+                rows.append(row)  # what was read before a broken row counts
+        except csv.Error as error:
+            self.unread.add(f"{self.path.name}: {error}")
         for row in rows[self._rows :]:
-            values = {
-                name.strip(): number for name, text in row.items() if name and (number := _number(text)) is not None
-            }
-            epoch = values.pop(EPOCH, None)
-            if values:
-                yield None if epoch is None else int(epoch), values
+            if (event := self._event(row, separator)) is not None:
+                yield event
         self._rows = len(rows)
 
+    def _event(self, row: Mapping[Any, Any], separator: str) -> Event | None:
+        values = {}
+        for name, cell in row.items():
+            if name and isinstance(cell, str) and cell.strip():
+                # A table with semicolons has commas in its numbers where the language writes them so.
+                text = cell.replace(",", ".") if separator == ";" and "." not in cell else cell
+                if (value := number(text)) is not None:
+                    values[name.strip()] = value
+        event = event_of(values, self.objective, self.unread)
+        return event if event and event.metrics else None
 
-def json_event(line: str) -> Event | None:
-    """The numbers of a JSON object; None for anything else."""
-    if not line.lstrip().startswith("{"):
+
+def event_of(
+    numbers: dict[str, float], objective: str = "", unread: Unread | None = None, fold: str | None = None
+) -> Event | None:
+    """An event of what was measured by name, the epoch, step and fold among it; None where nothing was."""
+    if not numbers and fold is None:
         return None
-    try:
-        found = json.loads(line)
-    except ValueError:
+    numbers = dict(numbers)
+    if objective not in numbers:
+        # Nested mappings are named with slashes; who writes the objective with dots means the same.
+        same = [name for name in numbers if "/" in name and name.replace("/", ".") == objective]
+        if same:
+            numbers[objective] = numbers.pop(same[0])
+    epoch = _pop(numbers, (EPOCH, "Epoch"), unread)
+    if fold is None and (found := _pop(numbers, (FOLD, "Fold"), unread)) is not None:
+        fold = f"{found:g}"
+    step = None
+    if epoch is None:
+        step = next((numbers[name] for name in STEPS if math.isfinite(numbers.get(name, math.nan))), None)
+    if not numbers and epoch is None and fold is None:
         return None
-    numbers = {
-        str(name): float(value)
-        for name, value in found.items()
-        if isinstance(value, (int, float)) and not isinstance(value, bool)
-    }
-    epoch = numbers.pop(EPOCH, None)
-    return (int(epoch) if epoch is not None and math.isfinite(epoch) else None, numbers) if numbers else None
+    return Event(epoch, numbers, fold, step)
 
 
-def _number(text: str | Sequence[str] | None) -> float | None:
-    try:
-        return float(text) if isinstance(text, str) and text.strip() else None
-    except ValueError:
-        return None
-
-
-class Epochs:
-    """Metrics by epoch, from 1, whatever the script counts from, and what of them is due to be reported."""
-
-    def __init__(self, objective: str) -> None:
-        self.objective = objective
-        self.values: dict[int, dict[str, float]] = {}
-        self._now, self._said, self._shift = 0, False, 0
-        self._sent: dict[int, set[str]] = {}
-
-    def add(self, event: Event) -> None:
-        """Take an event in. One that names no epoch belongs to the last one that was named, and starts the next where
-        that epoch has the objective already; where none is ever named, where it has any of these metrics already.
-        What an epoch has, it keeps."""
-        epoch, metrics = event
-        if epoch is not None:
-            if not self._said and epoch == 0:
-                self._shift = 1
-            self._said = True
-            self._now = max(1, epoch + self._shift)
-        else:
-            self._now = max(1, self._now)
-            known = self.values.get(self._now, {})
-            again = [name for name in metrics if name in known]
-            if self.objective in again or (again and not self._said):
-                self._now += 1
-        there = self.values.setdefault(self._now, {})
-        for name, value in metrics.items():
-            there.setdefault(name, value)
-
-    def due(self, final: bool = False) -> Iterator[tuple[int, dict[str, float]]]:
-        """What is new, by epoch: as soon as an epoch has the objective, or is over."""
-        for epoch in sorted(self.values):
-            values, sent = self.values[epoch], self._sent.setdefault(epoch, set())
-            new = {name: value for name, value in values.items() if name not in sent}
-            if new and (self.objective in values or epoch < self._now or final):
-                sent.update(new)
-                yield epoch, new
-
-    def curves(self) -> dict[str, list[float]]:
-        """Each metric by epoch; NaN where an epoch did not say it."""
-        names = dict.fromkeys(name for values in self.values.values() for name in values)
-        last = max(self.values, default=0)
-        return {name: [self.values.get(e, {}).get(name, math.nan) for e in range(1, last + 1)] for name in names}
+def _pop(numbers: dict[str, float], names: tuple[str, ...], unread: Unread | None) -> float | None:
+    for name in names:
+        if name in numbers:
+            value = numbers.pop(name)
+            if math.isfinite(value) and abs(value) < 1e12:
+                return value
+            if unread is not None:
+                unread.add(f"{name} is {value:g}, which is no number to count by")
+    return None

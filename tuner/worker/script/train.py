@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,20 @@ from trainer.train import Receiver
 from tuner.errors import UserCodeError
 from tuner.spec.command import Command
 from tuner.spec.model import Spec
-from tuner.system import device as devices
-from tuner.worker.script.metrics import CsvRows, Epochs, JsonLines, Log
+from tuner.worker.script.epochs import DENSE, Epochs
+from tuner.worker.script.lines import Tail
+from tuner.worker.script.metrics import CsvRows, JsonLines, Log, Source
+from tuner.worker.script.place import anchored, environment, prepare
 from tuner.worker.script.process import Process, ended
+from tuner.worker.script.reason import cause
+from tuner.worker.script.traces import Traces
 
 POLL = 0.05
 """Seconds between two looks at what the script says."""
-REPORT = "TUNER_REPORT"
-"""Tells a script's `trainer.report` which file to write to."""
+DESCENDANTS = 2.0
+"""Seconds between two looks at which processes the script has started."""
+SILENCE = 120.0
+"""Seconds without a single metric after which that is said, once."""
 TAIL = 20
 """Lines of the log in the message of a failure."""
 
@@ -41,18 +46,19 @@ def train(
     noise: int = 0,
     report: Receiver = lambda reports: (),
     between: Callable[[], Any] = lambda: None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> list[Result]:
     """Run the script once a config, one after the other; one Result each, in the order of `configs`.
 
     folders: one a config, for its log and what the script writes; kept. `report` gets the reports of one config at a
     time, as soon as an epoch has the objective, and again for what the script says of that epoch later. `between` is
-    called while waiting and may raise, which stops the script.
+    called while waiting and may raise, which stops the script. `say` hears what a person should know meanwhile.
 
     Raises UserCodeError where the script fails.
     """
     runs = zip(configs, folders, strict=True)
     return [
-        _Run(i, config, spec, folder, device, _seed(seed, noise)).to_its_end(report, between)
+        Run(i, config, spec, folder, device, _seed(seed, noise)).to_its_end(report, between, say)
         for i, (config, folder) in enumerate(runs)
     ]
 
@@ -62,7 +68,7 @@ def _seed(seed: int, noise: int) -> int:
     return (seed + 500_000_003 * noise) % 2**31
 
 
-class _Run:
+class Run:
     """One run of the script."""
 
     def __init__(self, member: int, config: Config, spec: Spec, folder: Path, device: str, seed: int) -> None:
@@ -72,36 +78,58 @@ class _Run:
         self.log = folder / "log.txt"
         self.result = Result(config, log=self.log)
         folder.mkdir(parents=True, exist_ok=True)
-        given = {"seed": seed, "epochs": spec.training.epochs, "output": str(folder), "python": sys.executable}
-        self.words = Command(spec.command).words({**config.knobs(), **given})
+        values: Mapping[str, Any] = {
+            **config.knobs(),
+            "seed": seed,
+            "epochs": spec.training.epochs,
+            "output": str(folder),
+            "python": sys.executable,
+        }
         told = folder / "report.jsonl"
-        self.env = environment(spec, device, told)
-        self.epochs = Epochs(self.objective.metric)
+        self.directory = prepare(spec, folder)
+        self.words = Command(spec.command).words(values)
+        if self.directory.is_relative_to(folder) and not spec.script.isolate:
+            self.words = anchored(self.words, spec.script.base)
+        self.env = environment(spec, device, told, values)
+        self.epochs = Epochs(self.objective)
         self.output = Log(self.log, spec.script.metrics, self.objective.metric)
-        self.sources: list[Log | JsonLines | CsvRows] = [self.output, JsonLines(told)]
+        self.sources: list[Source] = [self.output, JsonLines(told, self.objective.metric)]
         files = [told]
         if spec.script.metrics_file:
             file = Path(spec.script.metrics_file.replace("{output}", str(folder)))
-            self.sources.append(CsvRows(file) if file.suffix == ".csv" else JsonLines(file))
+            kind = CsvRows if file.suffix in (".csv", ".tsv") else JsonLines
+            self.sources.append(kind(file, self.objective.metric))
             files.append(file)
         for file in files:
             # Of an earlier attempt at this run: it would be read as this one's.
             file.unlink(missing_ok=True)
 
-    def to_its_end(self, report: Receiver, between: Callable[[], Any]) -> Result:
-        process = Process(self.words, Path(self.spec.script.directory), self.env, self.log)
-        started = time.monotonic()
-        limit = self.spec.script.time_limit
+    def to_its_end(
+        self, report: Receiver, between: Callable[[], Any], say: Callable[[str], None] = lambda text: None
+    ) -> Result:
+        """Run it, and tell what became of it. Raises UserCodeError where the script fails."""
+        traces = Traces(self.spec.script.base, self.folder) if self.directory == self.spec.script.base else None
+        process = Process(self.words, self.directory, self.env, self.log)
+        started = looked = time.monotonic()
+        limit, heard = self.spec.script.time_limit, False
         try:
             while True:
                 code = process.wait(POLL)
                 if self._look(report, final=code is not None):
-                    return self.result
+                    return self._told(traces)
                 if code is not None:
-                    return self._complete(code)
+                    return self._complete(code, traces)
                 between()
-                if limit and time.monotonic() - started > limit:
+                now = time.monotonic()
+                if limit and now - started > limit:
                     raise self._failure(f"the script was stopped at the time limit of {limit:g} s")
+                if now - looked > DESCENDANTS:
+                    looked = now
+                    process.look()
+                if not heard and now - started > SILENCE:
+                    heard = True
+                    if not self.epochs.last():
+                        say(f"after {SILENCE / 60:g} min {self._nothing()}; see {self.log}, or: tuner try")
         finally:
             process.stop(self.spec.script.grace)
 
@@ -109,11 +137,11 @@ class _Run:
         """Take in what the script has said since and pass it on; whether the run is to end here."""
         for source in self.sources:
             for event in source.events(final):
-                self.epochs.add(event)
+                self.epochs.add(event, id(source))
         for epoch, metrics in self.epochs.due(final):
             value = metrics.get(self.objective.metric, 0.0)
             diverged = None if math.isfinite(value) else f"{self.objective.metric} is {value}"
-            self._keep(epoch, metrics)
+            self._keep()
             stop = report([EpochReport(self.member, epoch, metrics, diverged)])
             if diverged:
                 self.result.state, self.result.reason = "diverged", f"epoch {epoch}: {diverged}"
@@ -123,56 +151,52 @@ class _Run:
                 return True
         return False
 
-    def _keep(self, epoch: int, metrics: dict[str, float]) -> None:
-        result, value = self.result, metrics.get(self.objective.metric, math.nan)
-        result.curves = self.epochs.curves()
-        if math.isfinite(value) and (not result.best_epoch or self.objective.better(value, result.best_value)):
-            result.best_epoch, result.best_value = epoch, value
+    def _keep(self) -> None:
+        self.result.curves = self.epochs.curves()
+        self.result.last = self.epochs.last()
+        self.result.best_epoch, self.result.best_value = self.epochs.best()
 
-    def _complete(self, code: int) -> Result:
+    def _told(self, traces: Traces | None) -> Result:
+        """The result, with what a reader should know of the run."""
+        notes = self.epochs.notes()
+        for source in self.sources:
+            if source.unread.count:
+                notes.append(f"what could not be read was skipped, the last: {source.unread.last}")
+        self.result.notes = notes
+        self.result.wrote = traces.written() if traces else []
+        return self.result
+
+    def _complete(self, code: int, traces: Traces | None) -> Result:
         result = self.result
         if code != 0:
             raise self._failure(f"the script ended with {ended(code)}")
         if not result.best_epoch:
             raise self._failure(f"the script ended without reporting {self.objective.metric}: {self._heard()}")
-        for name, curve in result.curves.items():
-            if name.startswith("test"):
-                known = [value for value in curve if math.isfinite(value)]
-                at_best = curve[result.best_epoch - 1]
-                if known:
-                    result.test[name] = at_best if math.isfinite(at_best) else known[-1]
-        result.measures = measures(
-            result.curves, result.norms, self.objective, clip_norm=math.inf, budget=self.spec.training.epochs
-        )
-        return result
+        result.test = self.epochs.test()
+        if self.epochs.last() <= DENSE:
+            result.measures = measures(
+                result.curves, result.norms, self.objective, clip_norm=math.inf, budget=self.spec.training.epochs
+            )
+        return self._told(traces)
 
     def _heard(self) -> str:
         """What was reported instead."""
-        names = dict.fromkeys(name for values in self.epochs.values.values() for name in values)
-        if names:
-            return f"it reported {', '.join(names)}"
-        if self.output.unreadable:
-            return self.output.unreadable
+        names = self.epochs.names()
+        return f"it reported {', '.join(names)}" if names else self._nothing()
+
+    def _nothing(self) -> str:
+        """Why there is no metric."""
+        unread = next((source.unread for source in self.sources if source.unread.count), None)
+        if unread:
+            return unread.last
         wanted = "no pattern under script.metrics matched" if self.spec.script.metrics else "no line of it was JSON"
         return f"nothing that it said was a metric ({wanted})"
 
     def _failure(self, what: str) -> UserCodeError:
         """With the end of the log; the reason stands in the last line."""
-        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        said = [line for line in lines if line.strip()]
-        last = f" ({said[-1].strip()[:200]})" if said and "reporting" not in what else ""
-        after = f" after epoch {max(self.epochs.values)}" if self.epochs.values else ""
-        error = UserCodeError("\n".join([*lines[-TAIL:], f"{what}{after}{last}"]))
+        lines = Tail(self.log).lines(final=True)
+        why = cause(lines) if "reporting" not in what else ""
+        after = f" after epoch {self.epochs.last()}" if self.epochs.last() else ""
+        error = UserCodeError("\n".join([*lines[-TAIL:], f"{what}{after}{f' ({why})' if why else ''}"]))
         error.log = self.log
         return error
-
-
-def environment(spec: Spec, device: str, told: Path) -> dict[str, str]:
-    """What the script finds in its environment: this process's, without what may hold passwords."""
-    kept = {k: v for k, v in os.environ.items() if k not in ("TUNER_STORAGE", "TUNER_TRACKING_URI")}
-    kept |= {REPORT: str(told), "PYTHONUNBUFFERED": "1"}
-    if device == "cpu":
-        kept["CUDA_VISIBLE_DEVICES"] = ""
-    elif device.startswith("cuda:"):
-        kept["CUDA_VISIBLE_DEVICES"] = devices.visible(int(device.removeprefix("cuda:")), kept)
-    return kept | spec.script.environment

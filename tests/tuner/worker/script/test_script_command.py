@@ -25,6 +25,8 @@ def words(text, **changes):
         ("train {loss:--text 'two words' if focal}", ["train", "--text", "two words"]),
         ("bash -c 'train --w {w} && echo {{done}}'", ["bash", "-c", "train --w 0.03 && echo {done}"]),
         ("train ''", ["train", ""]),
+        ("sh -c 'cd x && W=1 python ~/s.py {w} | tee $LOG'", ["sh", "-c", "cd x && W=1 python ~/s.py 0.03 | tee $LOG"]),
+        ("train 'a=${{b}}' 'x|y' 'c d;'", ["train", "a=${b}", "x|y", "c d;"]),
     ],
 )
 def test_words(text, expected):
@@ -32,7 +34,15 @@ def test_words(text, expected):
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(1e-05, "1e-05"), (0.1 + 0.2, "0.30000000000000004"), (3, "3"), (2.0, "2.0")]
+    ("value", "shown"),
+    [
+        (1e-05, "1e-05"),
+        (0.1 + 0.2, "0.30000000000000004"),
+        (3, "3"),
+        (2.0, "2.0"),
+        (-1e-05, "-0.00001"),
+        (-0.5, "-0.5"),
+    ],
 )
 def test_numbers_are_given_in_full(value, shown):
     assert words("train {w}", w=value) == ["train", shown]
@@ -60,6 +70,17 @@ def test_where_a_placeholder_stands():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        (
+            "CUDA_VISIBLE_DEVICES=0 python s.py --w {w}",
+            "script: {environment: {CUDA_VISIBLE_DEVICES: '0'}} and command",
+        ),
+        ("cd src && python s.py", "write script: {directory: src}"),
+        ("python s.py | tee log.txt", "so that '|' would be an argument; put it all into sh -c"),
+        ("python s.py > log.txt 2>&1", "so that '>' would be an argument"),
+        ("python s.py --w {w}; echo", "put it all into sh -c"),
+        ("python ~/s.py", "so that ~ is no folder"),
+        ("python s.py --out=~/x", "so that ~ is no folder"),
+        ("python s.py --w $W{w}", r"so that \$W stays as it is"),
         ("train {w", "a brace does not close"),
         ("train w}", "a brace closes that was not opened"),
         ("train {w:--flag}", r"expected {w:--flag if value}"),

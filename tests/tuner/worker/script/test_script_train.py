@@ -201,9 +201,9 @@ def test_a_script_that_is_killed(run):
         ("pass", {}, "without reporting dev_f1: nothing that it said was a metric (no line of it was JSON)"),
         ('print("f1 0.5")', {"metrics": {"dev_f1": r"F1 (\S+)"}}, "no pattern under script.metrics matched"),
         (
-            'print("f1 0.5%")',
+            'print("f1 high")',
             {"metrics": {"dev_f1": r"f1 (\S+)"}},
-            "the pattern of dev_f1 found '0.5%', which is no number",
+            "the pattern of dev_f1 found 'high', which is no number",
         ),
         ('print(json.dumps({"epoch": 1, "f1": 1, "loss": 2}))', {}, "without reporting dev_f1: it reported f1, loss"),
     ],
