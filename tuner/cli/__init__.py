@@ -13,6 +13,7 @@ import typer
 from tuner._version import __version__
 from tuner.cli import (
     adopt,
+    attempt,
     data,
     doctor,
     examples,
@@ -56,6 +57,7 @@ def _options(
 
 VERBS: tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...] = (
     ("start", start.start, ("tuner start quickstart --trials 20", "tuner start --data my_features.npz --name mine")),
+    ("try", attempt.attempt, ("tuner try mine.yaml", "tuner try mine.yaml --log train.log")),
     ("status", status.status, ("tuner status quickstart", "tuner status --watch")),
     ("list", status.list_studies, ("tuner list",)),
     (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
+from pathlib import Path
 from typing import Any
 
 from trainer.own_config import OwnModel
-from tuner.errors import InputError
+from tuner.errors import InputError, unknown
 from tuner.launch import local
 from tuner.spec.model import Spec
 from tuner.spec.shell import runs_shell
@@ -22,6 +24,8 @@ def check(spec: Spec) -> None:
         wrong = local.call(attempt_step, spec.model_dump(mode="json"))
         if wrong:
             raise InputError(wrong)
+    if spec.function is not None:
+        _function(spec.function)
     if spec.command is not None:
         directory = spec.script.base
         if not directory.is_dir():
@@ -33,6 +37,22 @@ def check(spec: Spec) -> None:
         for path in named_paths(spec):
             if path.suffix in (".py", ".sh") and not path.is_file() and not runs_shell(given):
                 raise InputError(f"command: {path} does not exist")
+
+
+def _function(target: str) -> None:
+    """Raise InputError where the file does not define the function; nothing of it is run."""
+    file, _, name = target.rpartition(":")
+    try:
+        body = ast.parse(Path(file).read_bytes()).body
+    except OSError as error:
+        raise InputError(f"function: {file} cannot be read: {error.strerror}") from None
+    except (SyntaxError, ValueError) as error:
+        raise InputError(f"function: {file} is no Python: {error}") from None
+    defined = [node.name for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    imported = [a.asname or a.name for node in body if isinstance(node, ast.ImportFrom) for a in node.names]
+    assigned = [t.id for node in body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)]
+    if name not in [*defined, *imported, *assigned]:
+        raise InputError(f"function: {unknown(f'function in {file}', name, defined)}")
 
 
 def attempt_step(raw: dict[str, Any]) -> str | None:

@@ -16,8 +16,10 @@ GIVEN = {
     "epochs": "epochs of a full run, training.epochs",
     "output": "a folder of the trial's own",
     "python": "the Python that runs the tuner",
+    "knobs": "a JSON file with all knobs of the trial",
 }
 """Placeholders that are no knobs."""
+KNOBS = "knobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,9 @@ class Command:
 
     def flags(self, knobs: Mapping[str, Any]) -> list[str]:
         """The words of the command that depend on knobs, each with the flag before it; knobs: those that apply."""
+        if not set(knobs) & set(self.names()):
+            # They go by a file: as flags they have their own names.
+            return [word for name, value in knobs.items() for word in (f"--{name}", show(value))]
         values = {name: f"{{{name}}}" for name in GIVEN} | dict(knobs)
         fillings: list[str | Placeholder] = []
         found, before = [], ""

@@ -53,7 +53,9 @@ def load(study: str) -> Spec:
     if isinstance(model, dict) and isinstance(model.get("file"), str):
         data["model"] = {**model, "file": _beside(path, model["file"])}
         data.setdefault("plans", {})
-    if data.get("command") is not None:
+    if isinstance(data.get("function"), str):
+        data["function"] = _beside(path, data["function"])
+    if data.get("command") is not None or data.get("function") is not None:
         script = data.get("script", {})
         if isinstance(script, dict):
             data["script"] = {**script, "directory": _beside(path, str(script.get("directory", ".")))}

@@ -61,6 +61,9 @@ class Spec(Section):
     training: TrainingConfig = TrainingConfig()
     command: str | None = None
     """A training script of your own instead of data and model: its command line, with placeholders for the knobs."""
+    function: str | None = None
+    """A training function of your own instead of a command, like my_train.py:train, called with the knobs, `seed`,
+    `device` and `report`."""
     script: ScriptSection = ScriptSection()
     objective: str = "val/weighted_f1"
     """A yardstick on the validation rows, or a metric that the script reports; never a weighted loss."""
@@ -82,6 +85,11 @@ class Spec(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Spec:
+        if self.function is not None:
+            called = rules.command_of(self.function)
+            if self.command not in (None, called):
+                raise InputError("function: a study calls a function or runs a command; found both")
+            object.__setattr__(self, "command", called)
         object.__setattr__(self, "objective", self.goal.metric)
         if self.command is not None:
             rules.check_script(self)

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from trainer.config import ModelConfig, TrainingConfig
 from trainer.text import printable
 from tuner.errors import InputError, unknown
-from tuner.spec.command import GIVEN, Command, Placeholder
+from tuner.spec.command import GIVEN, KNOBS, Command, Placeholder
 
 KNOB = re.compile(r"[\w.-]+")
 """What MLflow takes for the name of a parameter, without spaces."""
 
 if TYPE_CHECKING:
     from tuner.spec.model import Spec
+
+
+def command_of(function: str) -> str:
+    """The command that calls a function, `file.py:name`, in a process of its own."""
+    file, colon, name = function.rpartition(":")
+    if not colon or not name.isidentifier() or not file.endswith(".py") or "{" in file:
+        raise InputError(f"function: expected a file and a function in it, my_train.py:train; found {function!r}")
+    target = shlex.quote(function)
+    return f"{{python}} -m tuner.worker.script.function {target} {{knobs}} {{seed}} {{epochs}} {{output}}"
 
 
 def takes_a_seed(spec: Spec) -> bool:
@@ -57,7 +67,7 @@ def check_script(spec: Spec) -> None:
     for name in knobs:
         if name in GIVEN:
             raise InputError(f"knobs.{name}: this name is taken: {{{name}}} is {GIVEN[name]}; name the knob otherwise")
-        if name not in command.names():
+        if name not in command.names() and KNOBS not in command.names():
             where = "knobs" if name in spec.knobs else "fixed"
             raise InputError(f"{where}.{name}: no placeholder in the command uses it, so that it changes nothing")
     for name, rng in spec.knobs.items():

@@ -20,6 +20,8 @@ class ScriptSection(Section):
     """Metric to regular expression with one group, looked for in each line of the output; `epoch` is the epoch."""
     metrics_file: str | None = None
     """A file that the script writes, {output}/metrics.jsonl say: JSON lines, or .csv with a header."""
+    tensorboard: str | None = None
+    """A folder in which the script writes TensorBoard's event files, {output}/logs say; tags are metrics."""
     directory: str = "."
     """Where the command runs, relative to the study file; {output} for the trial's own folder."""
     isolate: bool | list[str] = False
@@ -53,9 +55,10 @@ class ScriptSection(Section):
                 raise InputError(f"metrics.{name}: not a regular expression: {error}") from None
             if groups != 1:
                 raise InputError(f"metrics.{name}: expected one group in {pattern!r}, the number; found {groups}")
-        if self.metrics_file is not None and not self.metrics_file.startswith("{output}/"):
-            raise InputError(
-                "metrics_file: expected {output}/..., a file in the trial's own folder; found "
-                f"{self.metrics_file!r}, which trials that run side by side would share"
-            )
+        for field, path in (("metrics_file", self.metrics_file), ("tensorboard", self.tensorboard)):
+            if path is not None and not (path + "/").startswith("{output}/"):
+                raise InputError(
+                    f"{field}: expected {{output}}/..., in the trial's own folder; found {path!r}, which trials that "
+                    "run side by side would share"
+                )
         return self

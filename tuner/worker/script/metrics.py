@@ -123,10 +123,13 @@ class JsonLines:
     def __init__(self, path: Path, objective: str = "") -> None:
         self.tail, self.objective = Tail(path), objective
         self.unread = Unread()
+        self.taken = 0
+        """lines that were read"""
 
     def events(self, final: bool = False) -> Iterator[Event]:
         """What the new lines say."""
         for line in self.tail.lines(final):
+            self.taken += 1
             found = next(objects(plain(line)), None)
             if found is None:
                 self.unread.add(f"{self.tail.path.name} has a line that is no JSON object: {line[:80]!r}")

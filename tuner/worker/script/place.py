@@ -65,8 +65,13 @@ def anchored(words: Sequence[str], base: Path) -> list[str]:
 def environment(spec: Spec, device: str, told: Path, values: Mapping[str, Any]) -> dict[str, str]:
     """What the script finds in its environment: this process's, without what may hold passwords. values: of the
     placeholders, which may stand in `script.environment` too."""
-    kept = {k: v for k, v in os.environ.items() if k not in ("TUNER_STORAGE", "TUNER_TRACKING_URI", "MLFLOW_RUN_ID")}
-    kept |= {REPORT: str(told), "PYTHONUNBUFFERED": "1"}
+    private = ("TUNER_STORAGE", "TUNER_TRACKING_URI", "MLFLOW_RUN_ID", "RANK")
+    kept = {name: value for name, value in os.environ.items() if name not in private}
+    kept |= {REPORT: str(told), "PYTHONUNBUFFERED": "1", "TUNER_OBJECTIVE": spec.objective}
+    kept |= {"TUNER_DEVICE": "cpu" if device == "cpu" else "cuda"}
+    if spec.function:
+        # A function hears with each report whether to stop; a script gets a signal.
+        kept["TUNER_WAIT"] = "1"
     if device == "cpu":
         kept["CUDA_VISIBLE_DEVICES"] = ""
     elif device.startswith("cuda:"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 import time
@@ -24,6 +25,7 @@ from tuner.worker.script.metrics import CsvRows, JsonLines, Log, Source
 from tuner.worker.script.place import anchored, environment, prepare
 from tuner.worker.script.process import Process, ended
 from tuner.worker.script.reason import cause
+from tuner.worker.script.tensorboard import EventFiles
 from tuner.worker.script.traces import Traces
 
 POLL = 0.05
@@ -84,22 +86,29 @@ class Run:
             "epochs": spec.training.epochs,
             "output": str(folder),
             "python": sys.executable,
+            "knobs": str(folder / "knobs.json"),
         }
+        (folder / "knobs.json").write_text(json.dumps(config.knobs()), encoding="utf-8")
         told = folder / "report.jsonl"
         self.directory = prepare(spec, folder)
         self.words = Command(spec.command).words(values)
         if self.directory.is_relative_to(folder) and not spec.script.isolate:
             self.words = anchored(self.words, spec.script.base)
         self.env = environment(spec, device, told, values)
+        metric = self.objective.metric
         self.epochs = Epochs(self.objective)
-        self.output = Log(self.log, spec.script.metrics, self.objective.metric)
-        self.sources: list[Source] = [self.output, JsonLines(told, self.objective.metric)]
-        files = [told]
+        self.output = Log(self.log, spec.script.metrics, metric)
+        self.told = JsonLines(told, metric)
+        self.sources: list[Source] = [self.output, self.told]
+        self.answered = 0
+        files = [told, told.with_suffix(".answer")]
         if spec.script.metrics_file:
             file = Path(spec.script.metrics_file.replace("{output}", str(folder)))
             kind = CsvRows if file.suffix in (".csv", ".tsv") else JsonLines
-            self.sources.append(kind(file, self.objective.metric))
+            self.sources.append(kind(file, metric))
             files.append(file)
+        if spec.script.tensorboard:
+            self.sources.append(EventFiles(Path(spec.script.tensorboard.replace("{output}", str(folder))), metric))
         for file in files:
             # Of an earlier attempt at this run: it would be read as this one's.
             file.unlink(missing_ok=True)
@@ -115,7 +124,11 @@ class Run:
         try:
             while True:
                 code = process.wait(POLL)
-                if self._look(report, final=code is not None):
+                stops = self._look(report, final=code is not None)
+                self._answer(stops)
+                if stops:
+                    if self.spec.function:
+                        process.wait(self.spec.script.grace)
                     return self._told(traces)
                 if code is not None:
                     return self._complete(code, traces)
@@ -150,6 +163,14 @@ class Run:
             if self.result.state != "complete":
                 return True
         return False
+
+    def _answer(self, stops: bool) -> None:
+        """Tell a script how many of its reports have been judged, and whether it is to stop."""
+        if self.told.taken > self.answered or stops:
+            self.answered = self.told.taken
+            path = self.told.tail.path.with_suffix(".answer")
+            path.with_suffix(".new").write_text(f"{self.answered} {int(stops)}")
+            path.with_suffix(".new").replace(path)
 
     def _keep(self) -> None:
         self.result.curves = self.epochs.curves()
