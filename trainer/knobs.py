@@ -56,6 +56,8 @@ class Knob:
 
 def word(value: Any) -> Any:
     """A choice as a word: YAML reads some of them as numbers or truth values."""
+    if value is None:
+        return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, (int, float)) else value

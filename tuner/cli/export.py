@@ -17,7 +17,7 @@ from tuner.system.place import STATE
 
 def formats(incomplete: str) -> list[str]:
     """For shell completion."""
-    known = ("yaml", "json", "args", "hydra", "python", "latex", "html")
+    known = ("yaml", "json", "args", "hydra", "config", "python", "latex", "html")
     return [form for form in known if form.startswith(incomplete)]
 
 
@@ -26,7 +26,9 @@ def export(
     form: Annotated[
         str,
         typer.Option(
-            "--format", help="yaml, json, args, hydra, python, latex; html: a report.", autocompletion=formats
+            "--format",
+            help="yaml, json, args, hydra, config (the script's), python, latex; html: a report.",
+            autocompletion=formats,
         ),
     ] = "yaml",
     trial: Annotated[int | None, typer.Option(min=0, help="The config of this trial instead of the answer.")] = None,

@@ -10,6 +10,8 @@ from typing import Any
 from trainer.own_config import OwnModel
 from tuner.errors import InputError, unknown
 from tuner.launch import local
+from tuner.spec import template
+from tuner.spec.command import Command
 from tuner.spec.model import Spec
 from tuner.spec.shell import runs_shell
 from tuner.study.own_code import named_paths, program, words
@@ -30,6 +32,9 @@ def check(spec: Spec) -> None:
         directory = spec.script.base
         if not directory.is_dir():
             raise InputError(f"script.directory: {directory} does not exist")
+        if spec.script.config:
+            elsewhere = set(Command(spec.command).names())
+            template.check(Path(spec.script.config), spec.named()["baseline"].knobs(), elsewhere)
         given = words(spec)
         first = given[0]
         if program(first, directory, os.environ) is None:

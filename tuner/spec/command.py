@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,9 +18,11 @@ GIVEN = {
     "output": "a folder of the trial's own",
     "python": "the Python that runs the tuner",
     "knobs": "a JSON file with all knobs of the trial",
+    "config": "the file that is made of script.config",
 }
 """Placeholders that are no knobs."""
-KNOBS = "knobs"
+KNOBS, CONFIG = "knobs", "config"
+_NAME = re.compile(r"[A-Za-z_][\w.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,7 @@ def _closing(text: str, opening: int, end: int) -> int:
 def _placeholder(text: str, start: int, end: int) -> Placeholder:
     inside = text[start:end]
     name, colon, rest = inside.partition(":")
-    if not name.isidentifier():
+    if not _NAME.fullmatch(name):
         raise InputError(f"command: expected {{knob}} or {{knob:--flag if value}}; found {{{inside}}}")
     if not colon:
         return Placeholder(name)

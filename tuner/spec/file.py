@@ -59,6 +59,8 @@ def load(study: str) -> Spec:
         script = data.get("script", {})
         if isinstance(script, dict):
             data["script"] = {**script, "directory": _beside(path, str(script.get("directory", ".")))}
+            if isinstance(script.get("config"), str):
+                data["script"]["config"] = _beside(path, script["config"])
         data.setdefault("plans", {})
     data.setdefault("plans", recommended_plans())
     return parse(data, document)

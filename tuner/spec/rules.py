@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from trainer.config import ModelConfig, TrainingConfig
 from trainer.text import printable
 from tuner.errors import InputError, unknown
-from tuner.spec.command import GIVEN, KNOBS, Command, Placeholder
+from tuner.spec.command import CONFIG, GIVEN, KNOBS, Command, Placeholder
 
 KNOB = re.compile(r"[\w.-]+")
 """What MLflow takes for the name of a parameter, without spaces."""
@@ -67,9 +67,12 @@ def check_script(spec: Spec) -> None:
     for name in knobs:
         if name in GIVEN:
             raise InputError(f"knobs.{name}: this name is taken: {{{name}}} is {GIVEN[name]}; name the knob otherwise")
-        if name not in command.names() and KNOBS not in command.names():
+        # Whether a config file has a place for it is seen when the file is read (tuner/launch/tryout.py).
+        if name not in command.names() and not {KNOBS, CONFIG} & set(command.names()):
             where = "knobs" if name in spec.knobs else "fixed"
             raise InputError(f"{where}.{name}: no placeholder in the command uses it, so that it changes nothing")
+    if (CONFIG in command.names()) != (spec.script.config is not None):
+        raise InputError("script.config: a template and {config} in the command go together; found one of them")
     for name, rng in spec.knobs.items():
         _check_when(name, rng.when, spec)
     for name in command.names():

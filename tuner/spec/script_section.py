@@ -24,6 +24,9 @@ class ScriptSection(Section):
     """A folder in which the script writes TensorBoard's event files, {output}/logs say; tags are metrics."""
     directory: str = "."
     """Where the command runs, relative to the study file; {output} for the trial's own folder."""
+    config: str | None = None
+    """A config file of the script (.yaml, .json, .toml), relative to the study file, from which each trial's is made:
+    with the knobs where their dotted names point, or where {knob} stands. {config} in the command is its path."""
     isolate: bool | list[str] = False
     """Run each trial in a folder of its own in which the files of `directory` appear as links, so that another does not
     see what it writes; a list names files and folders that are not to appear, old checkpoints say."""

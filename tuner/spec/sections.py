@@ -10,7 +10,7 @@ from trainer.knobs import Knob
 from tuner.errors import InputError
 from tuner.spec.section import Section, Word
 
-Value = bool | int | float | str
+Value = bool | int | float | str | None
 """Of a knob."""
 
 

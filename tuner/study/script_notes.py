@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import combinations
 
+import numpy as np
 from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial, TrialState
 
@@ -14,6 +15,8 @@ from tuner.spec.model import Spec
 from tuner.storage.record import TrialRecord, diverged
 
 MOST_NAMES = 3
+EXPLAINED, PART = 0.9, 0.3
+"""Share of the variance that a line explains, and share of its deviation that one weight has."""
 LOSSES = re.compile(r"(?:^|[/_. -])(?:loss|total|elbo|objective|cost)(?:$|[/_. -])", re.IGNORECASE)
 """What the weighted sum of a training loss is usually called."""
 
@@ -23,7 +26,14 @@ def found(spec: Spec, pruner: BasePruner, trials: Sequence[FrozenTrial]) -> list
     if spec.command is None:
         return []
     ended = [t for t in trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    every = (named_like_a_loss(spec), no_rung(pruner, ended), _late_start(ended), _shared_files(ended), *_odd(ended))
+    every = (
+        named_like_a_loss(spec),
+        moves_like_a_sum(spec, ended),
+        no_rung(pruner, ended),
+        _late_start(ended),
+        _shared_files(ended),
+        *_odd(ended),
+    )
     return [text for text in every if text]
 
 
@@ -38,6 +48,33 @@ def named_like_a_loss(spec: Spec) -> str:
         f"The objective {spec.objective} is named like a weighted loss. If {' or '.join(knobs[:MOST_NAMES])} weighs a "
         "term of it, a smaller weight wins by having less to add, whatever the model does: let the script report a "
         "term without its weight, or a score."
+    )
+
+
+def moves_like_a_sum(spec: Spec, ended: Sequence[FrozenTrial]) -> str:
+    """A warning where the objective's first value, before the weights could teach anything, is a straight line in them.
+
+    That is what a sum of terms times weights is; a least-squares fit explains EXPLAINED of the variance there.
+    """
+    knobs = [name for name, rng in spec.knobs.items() if rng.low is not None and rng.low >= 0]
+    rows = [t for t in ended if t.intermediate_values and all(name in t.params for name in knobs)]
+    if spec.goal.direction != "minimize" or not knobs or len(rows) < len(knobs) + 5:
+        return ""
+    x = np.array([[float(t.params[name]) for name in knobs] for t in rows])
+    y = np.array([t.intermediate_values[min(t.intermediate_values)] for t in rows])
+    x, y = x - x.mean(axis=0), y - y.mean()
+    if not np.isfinite(y).all() or y.std() == 0:
+        return ""
+    slopes = np.linalg.lstsq(x, y, rcond=None)[0]
+    explained = 1 - float(((y - x @ slopes) ** 2).sum() / (y**2).sum())
+    parts = slopes * x.std(axis=0) / y.std()
+    weights = [name for name, part in zip(knobs, parts, strict=True) if part > PART]
+    if explained < EXPLAINED or not weights:
+        return ""
+    return (
+        f"The objective {spec.objective} moves with {' and '.join(weights)} as a weighted sum does: its first value in "
+        f"each trial is a straight line in them ({explained:.0%} of its variance). Then the smallest weight wins by "
+        "arithmetic, since it has less to add. Let the script report the terms without their weights, or a score."
     )
 
 

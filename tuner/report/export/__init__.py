@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from optuna.trial import FrozenTrial
@@ -14,13 +15,14 @@ from tuner.report.export.hydra import as_hydra
 from tuner.report.export.latex import as_latex
 from tuner.report.export.python import as_python
 from tuner.spec import yaml
+from tuner.spec.template import render
 from tuner.storage.record import WEIGHTED_F1, TrialRecord, config_of
 from tuner.study.answer import answer_of, trial_of
 from tuner.study.study import Study
 
 ANSWER = ("verdict", "candidate", "difference", "ci", "metric", "seeds", "race")
 """What the provenance tells of an answer."""
-FORMATS = ("yaml", "json", "args", "hydra", "python", "latex", "html")
+FORMATS = ("yaml", "json", "args", "hydra", "config", "python", "latex", "html")
 
 
 def export(
@@ -46,6 +48,10 @@ def export(
         return as_args(study.spec, config) + "\n"
     if form == "hydra":
         return as_hydra(config.knobs()) + "\n"
+    if form == "config":
+        if study.spec.script.config is None:
+            raise InputError("the study makes no config file: --format config is for those with script.config")
+        return render(Path(study.spec.script.config), config.knobs(), {})
     if form == "latex":
         return as_latex(study.name, study.spec.named()["baseline"].knobs(), config.knobs(), judged)
     if form == "python":

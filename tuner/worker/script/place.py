@@ -10,6 +10,7 @@ from typing import Any
 
 from tuner.spec.command import show
 from tuner.spec.model import Spec
+from tuner.system import device as devices
 
 REPORT = "TUNER_REPORT"
 """Tells a script's `trainer.report` which file to write to."""
@@ -75,9 +76,7 @@ def environment(spec: Spec, device: str, told: Path, values: Mapping[str, Any]) 
     if device == "cpu":
         kept["CUDA_VISIBLE_DEVICES"] = ""
     elif device.startswith("cuda:"):
-        allowed = [part for part in kept.get("CUDA_VISIBLE_DEVICES", "").split(",") if part]
-        index = int(device.removeprefix("cuda:"))
-        kept["CUDA_VISIBLE_DEVICES"] = allowed[index] if index < len(allowed) else str(index)
+        kept["CUDA_VISIBLE_DEVICES"] = devices.visible(int(device.removeprefix("cuda:")), kept)
     return kept | {name: filled(text, values) for name, text in spec.script.environment.items()}
 
 

@@ -19,6 +19,7 @@ from trainer.train import Receiver
 from tuner.errors import UserCodeError
 from tuner.spec.command import Command
 from tuner.spec.model import Spec
+from tuner.spec.template import render
 from tuner.worker.script.epochs import DENSE, Epochs
 from tuner.worker.script.lines import Tail
 from tuner.worker.script.metrics import CsvRows, JsonLines, Log, Source
@@ -89,6 +90,11 @@ class Run:
             "knobs": str(folder / "knobs.json"),
         }
         (folder / "knobs.json").write_text(json.dumps(config.knobs()), encoding="utf-8")
+        if spec.script.config:
+            template = Path(spec.script.config)
+            made = folder / f"config{template.suffix}"
+            made.write_text(render(template, config.knobs(), values), encoding="utf-8")
+            values = {**values, "config": str(made)}
         told = folder / "report.jsonl"
         self.directory = prepare(spec, folder)
         self.words = Command(spec.command).words(values)
