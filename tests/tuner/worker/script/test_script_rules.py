@@ -36,7 +36,7 @@ def test_runs_differ_by_their_seed_only_where_the_command_takes_one():
     [
         (
             {"command": "train {w} {lr}"},
-            "nothing fills {lr}: unknown knob 'lr'. There are: epochs, output, python, seed, w",
+            "nothing fills {lr}: unknown knob 'lr'. There are: config, epochs, knobs, output, python, seed, w",
         ),
         ({"command": "train"}, "knobs.w: no placeholder in the command uses it, so that it changes nothing"),
         ({"fixed": {"v": 1}}, "fixed.v: no placeholder in the command uses it"),
@@ -58,7 +58,7 @@ def test_runs_differ_by_their_seed_only_where_the_command_takes_one():
         ({"training": {"epochs": 3, "batch_size": 8}}, "only epochs reaches a script"),
         ({"script": {"metrics": {"f1": "f1 .*"}}}, "metrics.f1: expected one group in 'f1 .*', the number; found 0"),
         ({"script": {"metrics": {"f1": "f1 ("}}}, "metrics.f1: not a regular expression"),
-        ({"script": {"metrics_file": "log.csv"}}, "expected {output}/..., a file in the trial's own folder"),
+        ({"script": {"metrics_file": "log.csv"}}, "expected {output}/..., in the trial's own folder"),
         ({"script": {"time_limit": 0}}, "script.time_limit: input should be greater than 0"),
     ],
 )
