@@ -10,7 +10,7 @@ import trainer as tuner_trainer
 try:
     from lightning.pytorch import Callback
 except ImportError:
-    from pytorch_lightning import Callback  # type: ignore[no-redef, import-not-found]
+    from pytorch_lightning import Callback  # type: ignore[no-redef, import-not-found, assignment]
 
 
 class TunerCallback(Callback):

@@ -35,9 +35,8 @@ class Judging:
         standing = {report.member: report.epoch for report in reports}
         come = any(self._at_a_rung(members[report.member], report.epoch) for report in reports)
         for i, member in enumerate(members):
-            waits = isinstance(member, Running) and member.result is None
-            if waits and i not in standing and self._at_a_rung(member, len(member.times)):
-                standing[i] = len(member.times)
+            if isinstance(member, Running) and member.result is None and self._at_a_rung(member, len(member.times)):
+                standing.setdefault(i, len(member.times))
         fallen = self._fallen(members, standing) if come else set()
         return [i for i in standing if i in fallen or trial_of(members[i]).trial._trial_id in self.keeper.lost]
 
