@@ -66,9 +66,7 @@ class Outcomes:
         curves = {name: [_short(v) for v in curve] for name, curve in result.curves.items() if name in kept}
         test, measures = rounded(result.test), rounded(result.measures)
         said = {"notes": result.notes, "wrote": result.wrote}
-        write_result(
-            r.trial, TrialResult(result.epochs, result.best_epoch, reason, test, measures, curves, **said)
-        )
+        write_result(r.trial, TrialResult(result.epochs, result.best_epoch, reason, test, measures, curves, **said))
         tags = {"reason": reason, "epochs": str(result.epochs), "best_epoch": str(result.best_epoch)}
         metrics = {**result.test, **result.measures, "epochs": float(result.epochs)}
         if result.best_epoch:
