@@ -65,8 +65,10 @@ class Outcomes:
         kept = {self.objective.metric, *others}
         curves = {name: [_short(v) for v in curve] for name, curve in result.curves.items() if name in kept}
         test, measures = rounded(result.test), rounded(result.measures)
-        said = {"notes": result.notes, "wrote": result.wrote}
-        write_result(r.trial, TrialResult(result.epochs, result.best_epoch, reason, test, measures, curves, **said))
+        kept_result = TrialResult(
+            result.epochs, result.best_epoch, reason, test, measures, curves, notes=result.notes, wrote=result.wrote
+        )
+        write_result(r.trial, kept_result)
         tags = {"reason": reason, "epochs": str(result.epochs), "best_epoch": str(result.best_epoch)}
         metrics = {**result.test, **result.measures, "epochs": float(result.epochs)}
         if result.best_epoch:
