@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tuner.adopt.model import Option
+from tuner.adopt.model import ENVIRONMENT, Option
 from tuner.adopt.scopes import Definition, Index, Scope, bound, callee, dotted, last
 
 NAMESPACES = frozenset(
@@ -55,6 +55,7 @@ PARSED = frozenset(
 SAME = frozenset(
     ["float", "int", "str", "bool", "tensor", "as_tensor", "FloatTensor", "Tensor", "abs", "array", "asarray"]
 )
+VARIABLE = ("os.environ.get", "os.getenv", "environ.get", "getenv")
 DEEPEST = 40
 MOST = 300
 """Steps back from one value: calls in a circle would make them grow without end."""
@@ -110,6 +111,9 @@ class Flow:
             return self._parameter(node.id, scope)
         if isinstance(node, ast.Attribute):
             return self._attribute(node)
+        variable = self._variable(node)
+        if variable is not None:
+            return variable
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             return self._keyed(node.value, node.slice.value)
         if isinstance(node, ast.Call) and callee(node) in ("getattr", "get", "pop"):
@@ -120,6 +124,17 @@ class Flow:
             if base is not None and rest and isinstance(rest[0], ast.Constant):
                 return self._keyed(base, rest[0].value)
         return None
+
+    def _variable(self, node: ast.AST) -> Option | None:
+        """The option that is an environment variable, where an expression reads one."""
+        key: ast.expr | None = None
+        if isinstance(node, ast.Subscript) and dotted(node.value) in ("os.environ", "environ"):
+            key = node.slice
+        elif isinstance(node, ast.Call) and node.args and dotted(node.func) in VARIABLE:
+            key = node.args[0]
+        if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
+            return None
+        return self.parameters.get((ENVIRONMENT, key.value))
 
     def _parameter(self, name: str, scope: Scope) -> Option | None:
         at: Scope | None = scope

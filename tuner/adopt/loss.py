@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from tuner.adopt import fixed
 from tuner.adopt.flow import Flow, Frame
-from tuner.adopt.model import Finding, Term
+from tuner.adopt.model import Finding, Fixed, Term
 from tuner.adopt.scopes import Definition, Scope, bound, callee, last
 
 LOSS_LIKE = re.compile(r"(^|_)(loss|cost|objective|elbo|criterion_value|total_loss|energy)$", re.I)
@@ -125,6 +126,37 @@ def _roots(flow: Flow) -> Iterator[tuple[ast.expr, Scope]]:
             yield from ((d.value, scope) for d in scope.returns)
 
 
+def summed(flow: Flow) -> tuple[tuple[str, ...], str]:
+    """The addends of the first sum that is differentiated, as the code names them, and where; empty without one."""
+    for node, scope in _roots(flow):
+        value, frame = node, Frame(scope)
+        for _ in range(8):
+            if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+                return tuple(_short(" ".join(ast.unparse(a).split())) for a in _addends(value)), flow.index.where(value)
+            made = next(iter(_made(flow, value, frame)), None)
+            if made is None:
+                break
+            value, frame = _loss_of(made[0].value), made[1]
+    return (), ""
+
+
+def _made(flow: Flow, value: ast.expr, frame: Frame) -> Iterator[tuple[Definition, Frame]]:
+    if isinstance(value, ast.Call):
+        target = flow.target(value, frame)
+        if target is not None:
+            yield from ((made, Frame(target)) for made in target.returns)
+    else:
+        yield from flow.definitions(value, frame)
+
+
+def _addends(node: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        yield from _addends(node.left)
+        yield from _addends(node.right)
+    else:
+        yield node
+
+
 def _first(value: ast.expr) -> ast.expr:
     return value.elts[0] if isinstance(value, ast.Tuple) and value.elts else value
 
@@ -179,11 +211,17 @@ class _Reader:
     def _product(self, factors: list[ast.expr], walk: _Walk) -> list[Term]:
         weights: list[str] = []
         shapes: set[str] = set()
+        numbers: list[Fixed] = []
         found: list[Term] | None = None
         for factor in factors:
             option = self.flow.origin(factor, walk.frame)
             if option is not None:
                 weights.append(option.name)
+                continue
+            number = fixed.of(self.flow, factor, walk.frame)
+            if number is not None:
+                rest = " * ".join(" ".join(ast.unparse(f).split()) for f in factors if f is not factor)
+                numbers.append(replace(number, weighs=_short(rest)))
                 continue
             if isinstance(factor, (ast.Constant, ast.UnaryOp)) and _number(factor):
                 continue
@@ -199,7 +237,13 @@ class _Reader:
             found = one if found is None else _crossed(found, one)
         found = found if found is not None else [self._leaf(factors[-1], walk)]
         return [
-            replace(t, weights=tuple(dict.fromkeys((*weights, *t.weights))), shapes=t.shapes | shapes) for t in found
+            replace(
+                t,
+                weights=tuple(dict.fromkeys((*weights, *t.weights))),
+                shapes=t.shapes | shapes,
+                fixed=(*numbers, *t.fixed),
+            )
+            for t in found
         ]
 
     def _weights_of(self, factor: ast.expr, walk: _Walk, depth: int = 0) -> list[str] | None:
@@ -330,11 +374,15 @@ class _Reader:
         elif isinstance(node, (ast.BinOp, ast.Subscript)):
             shapes |= self.flow.inside(node, walk.frame)
         text = " ".join(ast.unparse(node).split())
-        return Term(text if len(text) <= 60 else text[:57] + "...", self._where(node, walk), (), frozenset(shapes))
+        return Term(_short(text), self._where(node, walk), (), frozenset(shapes))
 
     def _where(self, node: ast.expr, walk: _Walk) -> str:
         scope = self.flow.index.scope_of.get(id(node), walk.frame.scope)
         return scope.module.where(node)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _around(flow: Flow, node: ast.AST) -> Iterator[ast.AST]:
@@ -383,7 +431,12 @@ def _crossed(left: list[Term], right: list[Term]) -> list[Term]:
     if not left or not right:
         return left or right
     return [
-        replace(b, weights=tuple(dict.fromkeys((*a.weights, *b.weights))), shapes=a.shapes | b.shapes)
+        replace(
+            b,
+            weights=tuple(dict.fromkeys((*a.weights, *b.weights))),
+            shapes=a.shapes | b.shapes,
+            fixed=a.fixed + b.fixed,
+        )
         for a in left
         for b in right
     ][:WIDEST]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+ENVIRONMENT = "os.environ"
+"""The `function` of an option that is an environment variable."""
 Kind = Literal["float", "int", "word", "switch"]
 
 
@@ -41,6 +43,19 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
+class Fixed:
+    """A number in the code that multiplies a term."""
+
+    name: str
+    """of the constant that holds it; empty where it stands in the product itself"""
+    value: float
+    where: str
+    """file:line"""
+    weighs: str = ""
+    """what else stands in the product"""
+
+
+@dataclass(frozen=True, slots=True)
 class Term:
     """One addend of the loss."""
 
@@ -50,10 +65,25 @@ class Term:
     """names of the options that multiply it, each once"""
     shapes: frozenset[str] = frozenset()
     """names of the options that change it otherwise: an argument of its function, a branch that selects it"""
+    fixed: tuple[Fixed, ...] = ()
+    """numbers in the code that multiply it"""
 
 
 FindingKind = Literal[
-    "inert", "multiply", "scales", "seed", "test", "writes", "resumes", "metrics", "objective", "none", "slow", "fails"
+    "weightless",
+    "fixed",
+    "inert",
+    "multiply",
+    "scales",
+    "seed",
+    "test",
+    "writes",
+    "resumes",
+    "metrics",
+    "objective",
+    "none",
+    "slow",
+    "fails",
 ]
 
 
@@ -93,8 +123,11 @@ class Reading:
     """which parsers its options come from"""
     files: tuple[str, ...] = ()
     """the files that were read"""
-    roles: dict[str, Literal["weight", "shape", "name"]] = field(default_factory=dict)
-    """option to how it is known to act on the loss: multiplies a term, changes one, or only its name says so"""
+    constants: tuple[Fixed, ...] = ()
+    """numbers that the script names at its top level"""
+    roles: dict[str, Literal["weight", "shape", "name", "training"]] = field(default_factory=dict)
+    """option to how it is known to act on the loss: multiplies a term, changes one, only its name says so; or, where no
+    option is known to act on it, shapes training"""
     seed: str | None = None
     epochs: str | None = None
     output: str | None = None

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.adopt import logs
-from tuner.adopt.model import Logged, Option, Reading
+from tuner.adopt import fixed, logs, shaping
+from tuner.adopt.model import ENVIRONMENT, Logged, Option, Reading
 from tuner.errors import InputError
 
 MOST = 12
@@ -49,7 +49,7 @@ class Plan:
 
 
 def make(reading: Reading, script: str, arguments: Sequence[str], launcher: Sequence[str] = ("{python}",)) -> Plan:
-    """Decide what is searched. Raises InputError where nothing that ends in the loss can be changed from outside."""
+    """Decide what is searched. Raises InputError where nothing that shapes training can be changed from outside."""
     by_name = {option.name: option for option in reading.options}
     given, rest = _split(arguments, reading.options)
     left_out = _left_out(reading)
@@ -67,10 +67,14 @@ def make(reading: Reading, script: str, arguments: Sequence[str], launcher: Sequ
         epochs = 30
         notes.append(f"training.epochs: {epochs} is a guess; put in how many epochs a full run has")
     placed = [*(k.option for k in knobs)]
-    words = [*launcher, _braces(script), *map(_braces, kept), *(o.placed() for o in placed)]
-    words += [epochs_option.given("{epochs}")] if epochs_option else []
-    words += [seed_option.given("{seed}")] if seed_option else []
-    words += [by_name[reading.output].given("{output}")] if reading.output else []
+    given_as = [(o, o.placed()) for o in placed]
+    given_as += [(epochs_option, epochs_option.given("{epochs}"))] if epochs_option else []
+    given_as += [(seed_option, seed_option.given("{seed}"))] if seed_option else []
+    given_as += [(by_name[reading.output], by_name[reading.output].given("{output}"))] if reading.output else []
+    variables = [word for option, word in given_as if option.function == ENVIRONMENT]
+    words = ["env", *variables] if variables else []
+    words += [*launcher, _braces(script), *map(_braces, kept)]
+    words += [word for option, word in given_as if option.function != ENVIRONMENT]
     goal, metrics = _measured(reading.logged, notes)
     seed = _whole(given.get(reading.seed or "", seed_option.default if seed_option else None))
     return Plan(
@@ -88,18 +92,16 @@ def make(reading: Reading, script: str, arguments: Sequence[str], launcher: Sequ
 
 
 def nothing(reading: Reading, script: str) -> str:
-    """One sentence for a script without a knob."""
+    """One sentence for a script without anything to search."""
+    advice = fixed.advice(reading.terms, reading.constants)
+    otherwise = "Or give a training function or a study file of your own (docs/own-model-and-script.md)"
     if not reading.options:
-        return (
-            f"{script} has no options: expected flags, a config file or constants that its loss depends on. Give the "
-            "weight that you want tuned a flag, or write the study by hand (docs/own-model-and-script.md)"
-        )
+        what = advice or "expected a number that shapes training. Give the weight that you want tuned a flag"
+        return f"{script} has no options: {what}. {otherwise}"
     names = ", ".join(o.flag.rstrip("=") or o.name for o in reading.options[:12])
     more = f" and {len(reading.options) - 12} more" if len(reading.options) > 12 else ""
-    return (
-        f"{script}: none of its options ends in the loss; found {names}{more}. Give the weight that you want tuned a "
-        "flag, or write the study file by hand (docs/own-model-and-script.md)"
-    )
+    what = advice or "Give the weight that you want tuned a flag"
+    return f"{script}: none of its options is a number that shapes training; found {names}{more}. {what}. {otherwise}"
 
 
 def _left_out(reading: Reading) -> dict[str, str]:
@@ -113,7 +115,7 @@ def _left_out(reading: Reading) -> dict[str, str]:
 
 
 def _ranked(reading: Reading) -> list[tuple[str, str]]:
-    order = {"weight": 0, "shape": 1, "name": 2}
+    order = {"weight": 0, "shape": 1, "name": 2, "training": 3}
     return sorted(reading.roles.items(), key=lambda item: order[item[1]])
 
 
@@ -178,6 +180,9 @@ def _searched(option: Option, role: str, given: Any, reading: Reading) -> Search
     elif role == "shape":
         changed = [t for t in reading.terms if option.name in t.shapes]
         why = f"changes {', '.join(dict.fromkeys(f'{t.text} ({t.where})' for t in changed[:2]))}"
+    elif role == "training":
+        general = shaping.kind(option)
+        why = f"no weight of the loss: {general or 'a number that may shape training'}"
     else:
         why = "guessed: only its name says that it weighs a term"
     if option.kind == "switch":
@@ -187,7 +192,11 @@ def _searched(option: Option, role: str, given: Any, reading: Reading) -> Search
         return Searched(option, str(value) if value is not None else words[0], {"choices": words}, why)
     number = float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
     if number is None:
-        number, why = GUESSED, f"{why}. It has no default that can be read: {GUESSED} is a guess"
+        number = shaping.guess(option) if role == "training" else GUESSED
+        why = f"{why}. It has no default that can be read: {number:g} is a guess"
+    if role == "training":
+        value = int(number) if option.kind == "int" else number
+        return Searched(option, value, shaping.range_of(option, number), why)
     if option.kind == "int":
         low, high = (min(0, int(number)), max(4, int(number) * 4)) if number >= 0 else (int(number) * 4, 0)
         return Searched(option, int(number), {"low": low, "high": high, "kind": "int"}, why)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from trainer import registry
-from tuner.adopt import logs, loss, seeds, selection, source, styles, unused, writes
+from tuner.adopt import fixed, logs, loss, seeds, selection, shaping, source, styles, unused, writes
 from tuner.adopt.flow import Flow
 from tuner.adopt.model import Finding, Option, Reading, Term
 from tuner.adopt.scopes import Index
@@ -22,7 +22,7 @@ NO_WEIGHT = re.compile(
     r"weight_?decay|adam|momentum|betas|optim|lr|learning_rate|ema|label|path|file|dir|pretrained|init", re.I
 )
 EPOCHS = re.compile(r"^(n_?|num_?|max_?|nb_?|train_?|num_train_)?epochs?(_num)?$|^(trainer\.)?max_epochs$", re.I)
-Role = Literal["weight", "shape", "name"]
+Role = Literal["weight", "shape", "name", "training"]
 
 
 def read(script: Path) -> Reading:
@@ -36,10 +36,8 @@ def options_of(program: Program) -> tuple[list[Option], list[str]]:
     """The options of every style, each knob's name once, and the styles that gave some."""
     found: dict[str, Option] = {}
     used: list[str] = []
-    names = sorted(registry.names(styles.__name__), key=lambda name: (name == "constants", name != "argparse", name))
+    names = sorted(registry.names(styles.__name__), key=lambda name: (name == "environment", name != "argparse", name))
     for name in names:
-        if name == "constants" and found:
-            continue  # a script with flags means them to be changed, not its constants
         for option in registry.load(styles.__name__, name, "style").read(program):
             if option.name in found and found[option.name].key != option.key:
                 option = _renamed(option)
@@ -64,10 +62,18 @@ def understand(program: Program, options: Sequence[Option], used: Sequence[str])
     special = {o.name for o in (seed, epochs, output) if o is not None}
     inert = [f for f in unused.findings(flow, options) if not set(f.options) & special]
     silent = {name for f in inert for name in f.options}
-    roles = _roles(terms, [o for o in options if o.name not in special | silent])
-    wanted = [f for f in inert if _about_loss(f, options)]
+    free = [o for o in options if o.name not in special | silent]
+    roles = _roles(terms, free)
+    for name in shaping.scheduled(flow):
+        if roles.get(name) == "name":
+            del roles[name]
+    proven = set(roles.values()) & {"weight", "shape"}
+    others = [] if proven else [o for o in shaping.others(free) if o.name not in roles]
+    roles |= dict.fromkeys((o.name for o in others), "training")
     found: list[Finding] = [
-        *wanted,
+        *([shaping.finding(*loss.summed(flow), others)] if others else []),
+        *fixed.findings(terms, used),
+        *inert,
         *loss.findings(terms),
         *seeds.findings(flow, seed),
         *selection.findings(flow),
@@ -80,16 +86,12 @@ def understand(program: Program, options: Sequence[Option], used: Sequence[str])
         logged=logs.read(index),
         styles=tuple(used),
         files=tuple(module.label for module in program.modules),
+        constants=tuple(fixed.constants(program)),
         roles=roles,
         seed=seed.name if seed else None,
         epochs=epochs.name if epochs else None,
         output=output.name if output else None,
     )
-
-
-def _about_loss(finding: Finding, options: Sequence[Option]) -> bool:
-    """Every option without effect is worth a line: whoever sets it believes in it."""
-    return bool(finding.options) and bool(options)
 
 
 def _epochs(options: Sequence[Option]) -> Option | None:

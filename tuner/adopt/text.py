@@ -14,6 +14,8 @@ from tuner.adopt.plan import Plan
 from tuner.init.text import comment
 
 TITLES = {
+    "weightless": "No loss weight is an option",
+    "fixed": "A weight that is no option",
     "inert": "Does nothing",
     "multiply": "Two weights that multiply",
     "scales": "A weight that also scales another term",

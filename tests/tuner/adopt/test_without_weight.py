@@ -1,0 +1,97 @@
+"""A script without an option that weighs its loss is adopted too, and told what it lacks."""
+
+from pathlib import Path
+
+import pytest
+
+from tuner.adopt.adopt import Adopted, adopt
+from tuner.errors import InputError
+from tuner.spec import file as study_file
+
+HEAD = """
+import argparse, os
+import torch
+import torch.nn.functional as F
+"""
+BODY = """
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.Adam(model.parameters(), lr={lr})
+scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma={gamma})
+for epoch in range(3):
+    out = model(torch.zeros(3, 2))
+    mse = F.mse_loss(out, torch.ones(3, 2))
+    kl = out.abs().mean()
+    loss = {loss}
+    loss.backward()
+    print(f"epoch {{epoch}} val_f1 {{mse:.4f}}")
+"""
+OPTIONS = """
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=1e-3)
+parser.add_argument("--dropout", type=float, default=0.1)
+parser.add_argument("--gamma", type=float, default=0.7)
+parser.add_argument("--workers", type=int, default=2)
+args = parser.parse_args()
+print(args.dropout)
+"""
+
+
+def read(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> Adopted:
+    monkeypatch.chdir(folder)
+    (folder / "fit.py").write_text(code)
+    return adopt(Path("fit.py"), run=lambda command: False)
+
+
+def of(adopted: Adopted, kind: str) -> list[str]:
+    return [f.text for f in adopted.findings if f.kind == kind]
+
+
+def test_what_shapes_training_is_searched_and_the_literal_weight_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = read(
+        tmp_path, monkeypatch, HEAD + OPTIONS + BODY.format(lr="args.lr", gamma="args.gamma", loss="mse + 0.1 * kl")
+    )
+    knobs = study_file.load(str(done.file)).knobs
+    assert {"lr", "gamma"} <= set(knobs) <= {"lr", "gamma", "dropout"}
+    assert (knobs["lr"].low, knobs["lr"].high, knobs["lr"].log) == (1e-4, 1e-2, True)
+    assert knobs["gamma"].high == 1.0, "a decay of the learning rate weighs no term, and ends at 1"
+    assert "mse + 0.1 * kl" in of(done, "weightless")[0]
+    (said,) = of(done, "fixed")
+    assert said.startswith("0.1 weighs kl") and '--kl_weight", type=float, default=0.1' in said
+    line = (tmp_path / "fit.py").read_text().split("\n").index("    loss = mse + 0.1 * kl") + 1
+    assert [f.where for f in done.findings if f.kind == "fixed"] == [f"fit.py:{line}"]
+
+
+def test_a_bare_number_is_searched_before_a_script_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = (
+        OPTIONS.replace("--lr", "--width")
+        .replace("--dropout", "--batch")
+        .replace("float, default=0.1", "int, default=32")
+    )
+    code = options.replace("--gamma", "--depth").replace("args.dropout", "args.width + args.batch + args.depth")
+    done = read(tmp_path, monkeypatch, HEAD + code + BODY.format(lr="args.width", gamma="args.depth", loss="mse"))
+    assert {"width", "depth"} <= set(study_file.load(str(done.file)).knobs)
+    assert not of(done, "fixed")
+
+
+def test_a_constant_that_weighs_a_term_is_refused_with_what_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = BODY.format(lr="1e-3", gamma="0.9", loss="mse + LAMBDA * kl")
+    with pytest.raises(InputError, match=r"LAMBDA = 0.1 \(fit.py:5\) weighs kl") as refused:
+        read(tmp_path, monkeypatch, HEAD + "LAMBDA = 0.1" + body)
+    line = 'LAMBDA = float(os.environ.get("LAMBDA", 0.1))'
+    assert line in str(refused.value)
+    done = read(tmp_path, monkeypatch, HEAD + line + body)  # what it says works
+    spec = study_file.load(str(done.file))
+    assert done.plan.command == "env LAMBDA={LAMBDA} {python} fit.py"
+    assert set(spec.knobs) == {"LAMBDA"} and spec.baseline["LAMBDA"] == 0.1
+
+
+def test_a_number_of_a_formula_and_a_factor_of_the_whole_loss_are_no_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss = "0.3 * (mse + -0.5 * kl)"
+    done = read(tmp_path, monkeypatch, HEAD + OPTIONS + BODY.format(lr="args.lr", gamma="args.gamma", loss=loss))
+    assert not of(done, "fixed")
