@@ -13,7 +13,7 @@ except ImportError:
     from pytorch_lightning import Callback  # type: ignore[no-redef, import-not-found, assignment]
 
 
-class TunerCallback(Callback):
+class TunerCallback(Callback):  # type: ignore[misc]
     """Reports what was logged up to the end of each validation, and ends the training where the tuner says so.
 
     The names are those of `self.log`, as in `trainer.callback_metrics`; epochs count from 0.

@@ -9,7 +9,7 @@ from transformers import TrainerCallback
 import trainer as tuner_trainer
 
 
-class TunerCallback(TrainerCallback):
+class TunerCallback(TrainerCallback):  # type: ignore[misc]
     """Reports each evaluation under its own names (`eval_loss`, ...), and ends the training where the tuner says so."""
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
