@@ -9,6 +9,28 @@ from torch import Tensor
 
 from trainer.weighting._base import Knobs, Terms, Weighting
 
+EXPORT_STATE = """\
+self.register_buffer("history", torch.full((2, {count}), math.nan, dtype=torch.float64))
+self.register_buffer("sums", torch.zeros(2, {count}, dtype=torch.float64))
+"""
+EXPORT = """\
+if self.training:
+    counts = torch.ones_like(terms)
+    counts[0] = (terms[0] != 0).to(counts.dtype)  # a batch without labels says nothing
+    self.sums += torch.stack([terms.detach(), counts])
+factor = torch.ones_like(self.history[0])
+if not self.history.isnan().any():
+    ratio = self.history[1] / self.history[0].clamp(min=1e-12)
+    factor = len(ratio) * torch.softmax(ratio / {dwa_temperature}, dim=0)
+total = (base * factor.to(terms.dtype) * terms).sum()
+"""
+EXPORT_END_EPOCH = '''
+    def end_epoch(self):
+        """Call after each training epoch."""
+        self.history = torch.stack([self.history[1], self.sums[0] / self.sums[1]])
+        self.sums.zero_()
+'''
+
 
 class Strategy(Weighting):
     """Each task's weight times `K softmax(r / T)`, r the ratio of its mean loss over the last two epochs.

@@ -9,6 +9,18 @@ from torch import Tensor
 
 from trainer.weighting._base import Knobs, Terms, Weighting
 
+EXPORT_STATE = 'self.register_buffer("means", torch.full(({count},), math.nan))\n'
+EXPORT = """\
+now = terms.detach()
+means = torch.where(self.means.isnan(), now, {ema_momentum} * self.means + (1 - {ema_momentum}) * now)
+means = torch.where(now == 0, self.means, means)  # a batch without labels says nothing
+if self.training:
+    self.means.copy_(means)
+factor = (means[0] / means.clamp(min=1e-12)).clamp(1 / {ema_range}, {ema_range}).nan_to_num(1.0)
+factor[0] = 1.0
+total = (base * factor * terms).sum()
+"""
+
 
 class Strategy(Weighting):
     """Each task's weight times `m_classification / m_task`, clamped to [1 / ema_range, ema_range].

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from trainer.weighting._base import Weighting
 
+EXPORT = "total = (base * terms).sum()\n"
+
 
 class Strategy(Weighting):
     """Constant weights."""

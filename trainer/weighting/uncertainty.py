@@ -9,6 +9,12 @@ from torch import Tensor, nn
 
 from trainer.weighting._base import Knobs, Terms, Weighting
 
+EXPORT_STATE = "self.log_variance = nn.Parameter(torch.zeros({count}))  # to the optimiser, without decay\n"
+EXPORT = """\
+s = self.log_variance
+total = (0.5 * torch.exp(-s) * base * terms).sum() + 0.5 * s.sum()
+"""
+
 
 class Strategy(Weighting):
     """Sum over tasks of `exp(-s) L / 2 + s / 2`, L the term times its configured weight, s learned from 0.

@@ -8,6 +8,11 @@ from torch import Tensor
 
 from trainer.weighting._base import Weighting
 
+EXPORT = """\
+rise = min(1.0, progress / {warmup_epochs})
+total = (base * terms.new_tensor({rising}) * terms).sum()
+"""
+
 
 class Strategy(Weighting):
     """The reconstruction weight times `min(1, progress / warmup_epochs)`, step by step; the others constant."""

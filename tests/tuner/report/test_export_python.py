@@ -13,7 +13,7 @@ from trainer.config import LossConfig, ModelConfig, TrainingConfig
 from trainer.data import Raw, build
 from trainer.member import Member
 from trainer.metrics import step_metrics
-from trainer.registry import names
+from trainer.registry import load, names
 from trainer.tensors import TRAIN, epoch_batches, to_tensors
 from tuner.errors import InputError
 from tuner.report.export import python
@@ -115,7 +115,8 @@ def built_in_terms(member, out, x, labels):
 @pytest.mark.parametrize("reconstruction", RECONSTRUCTIONS)
 def test_every_loss_and_strategy_is_ours_or_refused(member, reconstruction, strategy):
     config = LossConfig(encoder_loss_weight=0.3, reconstruction_loss=reconstruction, weighting=strategy)
-    if reconstruction not in python.RECONSTRUCTION or strategy not in python.STATE:
+    forms = load(python.LOSSES, reconstruction, "loss"), load(python.STRATEGIES, strategy, "strategy")
+    if not all(hasattr(form, "EXPORT") for form in forms):
         with pytest.raises(InputError, match="--format python cannot express"):
             as_python(config, PROVENANCE)
         return
@@ -184,7 +185,9 @@ def test_from_the_command_line_to_a_file_that_runs(finished_study, cli, tmp_path
     assert "logits (n, C)" in ran.stdout
 
 
-def test_those_that_are_known_exist_and_are_those_of_today():
-    assert set(python.STATE) == set(python.WEIGHTS) == {"fixed", "warmup", "ema_inverse", "uncertainty", "dwa"}
-    assert set(python.STATE) <= set(WEIGHTINGS)
-    assert {"mse", "smooth_l1", "l1", "log_cosh"} == set(python.RECONSTRUCTION) <= set(RECONSTRUCTIONS)
+def test_all_losses_and_strategies_of_today_have_an_exported_form():
+    assert {"mse", "smooth_l1", "l1", "log_cosh"} <= set(RECONSTRUCTIONS)
+    assert {"fixed", "warmup", "ema_inverse", "uncertainty", "dwa"} <= set(WEIGHTINGS)
+    for package, known in ((python.LOSSES, RECONSTRUCTIONS), (python.STRATEGIES, WEIGHTINGS)):
+        for name in known:
+            assert isinstance(load(package, name, "module").EXPORT, str)

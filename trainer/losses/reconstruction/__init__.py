@@ -2,6 +2,10 @@
 
 `config` holds the knobs of one member, or those of K members as tensors (K, 1, 1) beside residuals (K, D, n): a loss
 is a formula that takes both, without branching on a knob's value.
+
+`EXPORT` is the same loss as the text of an expression, for `tuner export --format python`: the mean of the loss between
+the tensors `made` and `x`, with `F` for torch.nn.functional and {knob} for the value of a knob. A loss without it
+trains, but that format refuses it.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ from torch.nn import functional as F
 
 from trainer.config import LossConfig
 
+EXPORT = "F.smooth_l1_loss(made, x, beta={smooth_l1_beta})"
+
 
 def loss(residual: Tensor, config: LossConfig) -> Tensor:
     """Elementwise r^2 / (2 beta) where |r| < beta, else |r| - beta / 2; (n, D) to (n, D).
