@@ -52,7 +52,7 @@ def adopt(
     if page.exists():
         raise InputError(f"{page} exists; choose another name with --output")
     folder, called = _place(script)
-    plan = plans.make(reading, called, arguments)
+    plan = plans.isolated(plans.make(reading, called, arguments), reading, reading.findings)
     invoked = shlex.join(["tuner", "adopt", str(script), *arguments])
     directory = text.relative(folder, file)
     writing.write(file, text.study(plan, reading.findings, invoked, file, directory))
@@ -134,4 +134,4 @@ def _after(plan: Plan, reading: Reading, tried: trying.Tried) -> tuple[Plan, lis
         metrics = {n: p for n, p in plan.metrics.items() if n not in silent}
         notes = tuple(f"no line of a short run held {n}: its pattern was left out" for n in silent)
         plan = with_fields(plan, metrics=metrics, notes=plan.notes + notes)
-    return plan, findings, tried.said
+    return plans.isolated(plan, reading, findings), findings, tried.said

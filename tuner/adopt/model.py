@@ -132,6 +132,12 @@ class Reading:
     epochs: str | None = None
     output: str | None = None
     """names of the options that are the seed, the number of epochs and the folder of results"""
+    resumed: tuple[str, ...] = ()
+    """names of files that it writes and loads again"""
+    looks_up: str = ""
+    """a path that leads upwards out of its folder; empty where there is none"""
+    event_files: str | None = None
+    """where TensorBoard's event files appear, below {output}"""
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tuner.adopt import fixed, logs, shaping
-from tuner.adopt.model import ENVIRONMENT, Logged, Option, Reading
+from tuner.adopt.model import ENVIRONMENT, Finding, Logged, Option, Reading
 from tuner.errors import InputError
 
 MOST = 12
@@ -45,7 +45,9 @@ class Plan:
     has_seed: bool
     notes: tuple[str, ...] = ()
     """guesses, to be checked"""
-    metrics_file: str | None = None
+    tensorboard: str | None = None
+    isolate: bool | tuple[str, ...] = False
+    """whether trials run in folders of their own; a tuple names the files that are not to appear there"""
 
 
 def make(reading: Reading, script: str, arguments: Sequence[str], launcher: Sequence[str] = ("{python}",)) -> Plan:
@@ -76,6 +78,7 @@ def make(reading: Reading, script: str, arguments: Sequence[str], launcher: Sequ
     words += [*launcher, _braces(script), *map(_braces, kept)]
     words += [word for option, word in given_as if option.function != ENVIRONMENT]
     goal, metrics = _measured(reading.logged, notes)
+    event_files = reading.event_files if goal is not None and goal.form == "tensorboard" else None
     seed = _whole(given.get(reading.seed or "", seed_option.default if seed_option else None))
     return Plan(
         command=" ".join(words),
@@ -88,7 +91,21 @@ def make(reading: Reading, script: str, arguments: Sequence[str], launcher: Sequ
         seed=seed if seed is not None and seed >= 0 else 0,
         has_seed=seed_option is not None,
         notes=tuple(notes),
+        tensorboard=event_files,
     )
+
+
+def isolated(plan: Plan, reading: Reading, findings: Sequence[Finding]) -> Plan:
+    """With a folder of its own for each trial, where the script writes what trials would share."""
+    if plan.isolate or not any(f.kind in ("writes", "resumes") for f in findings):
+        return plan
+    if reading.looks_up:
+        note = (
+            f"script.isolate keeps the files of trials apart, and was left out since the code names "
+            f"{reading.looks_up}: give that path in full, then set it"
+        )
+        return plan if note in plan.notes else replace(plan, notes=(*plan.notes, note))
+    return replace(plan, isolate=reading.resumed or True)
 
 
 def nothing(reading: Reading, script: str) -> str:

@@ -91,6 +91,9 @@ def understand(program: Program, options: Sequence[Option], used: Sequence[str])
         seed=seed.name if seed else None,
         epochs=epochs.name if epochs else None,
         output=output.name if output else None,
+        resumed=writes.resumed(flow),
+        looks_up=writes.looks_up(flow),
+        event_files=writes.event_files(flow, output),
     )
 
 

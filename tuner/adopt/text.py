@@ -66,8 +66,11 @@ def _section(plan: Plan, directory: str) -> list[str]:
     lines = []
     if directory != ".":
         lines.append(f"  directory: {_quoted(directory)}")
-    if plan.metrics_file:
-        lines.append(f"  metrics_file: {_quoted(plan.metrics_file)}")
+    if plan.isolate:
+        lines.append("  # Each trial runs in a folder of its own in which the script's files appear as links.")
+        lines.append(f"  isolate: {_value(list(plan.isolate) if isinstance(plan.isolate, tuple) else True)}")
+    if plan.tensorboard:
+        lines.append(f"  tensorboard: {json.dumps(plan.tensorboard)}")
     if plan.metrics:
         lines.append("  # A line of the output is searched for each of these; the group is the number.")
         lines.append("  metrics:")

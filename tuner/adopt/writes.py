@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from tuner.adopt.flow import Flow
+from tuner.adopt.flow import Flow, Frame
 from tuner.adopt.model import Finding, Option
 from tuner.adopt.scopes import Scope, callee, dotted
 from tuner.adopt.styles._common import literal
@@ -55,6 +55,46 @@ def findings(flow: Flow) -> Iterator[Finding]:
     if written:
         shown = ", ".join(f"{p!r} ({w})" for p, w in list(written.items())[:4])
         yield Finding("writes", f"it writes to the same place in every run: {shown}", (), next(iter(written.values())))
+
+
+def resumed(flow: Flow) -> tuple[str, ...]:
+    """Names of the files that it writes and loads again: a trial is not to find those of an earlier run."""
+    written = {path for path, _, _ in _fixed(flow)}
+    return tuple(sorted({path.rstrip("/").rpartition("/")[2] for path in _loaded(flow) if path in written}))
+
+
+def looks_up(flow: Flow) -> str:
+    """A path in the code that leads out of the script's folder upwards, ../data say; empty where none does."""
+    for node in flow.index.program.walk():
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("../"):
+            return node.value if len(node.value) < 200 and "\n" not in node.value else ""
+    return ""
+
+
+def event_files(flow: Flow, output: Option | None) -> str | None:
+    """Where TensorBoard's event files appear, as a study file has it; None where that is not in the output folder."""
+    for name, keyword in (("SummaryWriter", "log_dir"), ("SummaryWriter", "logdir"), ("TensorBoardLogger", "save_dir")):
+        for call, scope in flow.index.calls.get(name, []):
+            value = next((k.value for k in call.keywords if k.arg == keyword), call.args[0] if call.args else None)
+            path = _below(flow, value, scope, output) if value is not None and output is not None else None
+            if path is not None:
+                return "{output}" + path
+    return None
+
+
+def _below(flow: Flow, value: ast.expr, scope: Scope, output: Option) -> str | None:
+    """The path below the output folder; None where it is elsewhere, or is not known."""
+    if flow.origin(value, Frame(scope)) == output:
+        return ""
+    parts: list[ast.expr] = []
+    if isinstance(value, ast.Call) and callee(value) == "join":
+        parts = value.args
+    elif isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div):
+        parts = [value.left, value.right]
+    if len(parts) < 2 or flow.origin(parts[0], Frame(scope)) != output:
+        return None
+    names = [literal(p) for p in parts[1:]]
+    return "".join(f"/{n}" for n in names) if all(isinstance(n, str) for n in names) else None
 
 
 def _fixed(flow: Flow) -> Iterator[tuple[str, ast.Call, Scope]]:

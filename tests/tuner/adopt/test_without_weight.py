@@ -95,3 +95,41 @@ def test_a_number_of_a_formula_and_a_factor_of_the_whole_loss_are_no_weights(
     loss = "0.3 * (mse + -0.5 * kl)"
     done = read(tmp_path, monkeypatch, HEAD + OPTIONS + BODY.format(lr="args.lr", gamma="args.gamma", loss=loss))
     assert not of(done, "fixed")
+
+
+SAVES = '\n    open("last.txt", "w").write(str(epoch))\n'
+
+
+@pytest.mark.parametrize(
+    ("code", "isolate"),
+    [
+        (SAVES, True),
+        (SAVES + '\n    torch.save(model, "last.pt")\nmodel = torch.load("last.pt")\n', ["last.pt"]),
+        (SAVES + '\ndata = "../data/iemocap.pkl"\n', False),
+        ("", False),
+    ],
+)
+def test_trials_get_folders_where_files_would_collide(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, isolate: object
+) -> None:
+    body = BODY.format(lr="args.lr", gamma="args.gamma", loss="mse")
+    done = read(tmp_path, monkeypatch, HEAD + OPTIONS + body + code)
+    assert study_file.load(str(done.file)).script.isolate == isolate
+    assert ("../data" in " ".join(done.plan.notes)) == ("../data" in code)
+
+
+def test_event_files_are_read_where_the_script_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = OPTIONS.replace("args = ", 'parser.add_argument("--output_dir", default="out")\nargs = ')
+    body = BODY.format(lr="args.lr", gamma="args.gamma", loss="mse").replace(
+        'print(f"epoch {epoch} val_f1 {mse:.4f}")', "pass"
+    )
+    writer = """
+from torch.utils.tensorboard import SummaryWriter
+writer = SummaryWriter(os.path.join(args.output_dir, "events"))
+for step in range(3):
+    writer.add_scalar("val/f1", 0.5, step)
+"""
+    done = read(tmp_path, monkeypatch, HEAD + options + body + writer)
+    spec = study_file.load(str(done.file))
+    assert spec.script.tensorboard == "{output}/events" and spec.objective == "val/f1"
+    assert "--output_dir {output}" in done.plan.command
