@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tuner.cli._verb import Verb
 from tuner.cli.options import Device, Quiet, State, Storage, Tracking, program
 from tuner.cli.show import out
 from tuner.system.place import STATE
@@ -68,3 +69,17 @@ def adopt(
         show(f"  tried: {text}")
     show(f"wrote {done.file!s} and {done.page!s}")
     show(f"\nNext:\n  {program()} start {done.file!s}")
+
+
+VERBS = (
+    Verb(
+        "adopt",
+        adopt,
+        order=100,
+        examples=(
+            "tuner adopt train.py -- --dataset iemocap",
+            "tuner adopt train.py --no-run",
+        ),
+        passes_on=True,
+    ),
+)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from tuner.cli._verb import Verb
 from tuner.cli.options import Device, Quiet, State, study_files
 from tuner.cli.show import out
 from tuner.errors import InputError, UserCodeError
@@ -55,7 +56,7 @@ def _run(spec: Spec, folder: Path, device: str | None, seconds: float, quiet: bo
     import shutil
     import time
 
-    from tuner.launch import tryout
+    from tuner.launch import _tryout as tryout
     from tuner.study import own_code
     from tuner.system import device as devices
     from tuner.worker.script.train import Run
@@ -117,3 +118,16 @@ def _show(spec: Spec, reading: Reading, epochs: Epochs, log: Path) -> None:
     out.print(
         f"{escape(spec.objective)} at epoch {shown or epochs.best()[0]}; best {epochs.best()[1]:g}", soft_wrap=True
     )
+
+
+VERBS = (
+    Verb(
+        "try",
+        attempt,
+        order=20,
+        examples=(
+            "tuner try mine.yaml",
+            "tuner try mine.yaml --log train.log",
+        ),
+    ),
+)

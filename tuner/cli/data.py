@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tuner.cli._verb import Verb
 from tuner.cli.options import AsJson, Device, Quiet, State, Storage, Tracking
 from tuner.cli.show import out
 from tuner.system.place import STATE
@@ -82,3 +83,6 @@ def _cut(given: list[str]) -> str:
     if len(given) == len(PARTS):
         return "as given"
     return f"{' and '.join(given)} as given, the rest cut by seed" if given else "cut by seed"
+
+
+VERBS = (Verb("data", data, order=110, examples=("tuner data my_features.pkl",)),)

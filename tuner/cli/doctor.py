@@ -7,6 +7,7 @@ import json
 import typer
 from rich.text import Text
 
+from tuner.cli._verb import Verb
 from tuner.cli.options import AsJson, Device, Quiet, State, Storage, Tracking, open_place
 from tuner.cli.show import out
 from tuner.system.place import STATE
@@ -38,3 +39,6 @@ def doctor(
         out.print("all is well" if not broken else f"{len(broken)} broken", style="red" if broken else "")
     if broken:
         raise typer.Exit(1)
+
+
+VERBS = (Verb("doctor", doctor, order=170, examples=("tuner doctor",)),)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tuner.cli._verb import Verb
 from tuner.cli.options import Quiet, program
 from tuner.cli.show import out
 
@@ -24,3 +25,16 @@ def examples(
     for path in written:
         out.print(f"wrote {path}", soft_wrap=not out.is_terminal, markup=False)
     out.print(f"\nNext:\n  cd {folder}\n  {program()} start joyful_style.yaml", markup=False)
+
+
+VERBS = (
+    Verb(
+        "examples",
+        examples,
+        order=160,
+        examples=(
+            "tuner examples",
+            "tuner examples my_folder",
+        ),
+    ),
+)

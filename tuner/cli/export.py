@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tuner.cli._verb import Verb
 from tuner.cli.options import Device, Quiet, State, Storage, Tracking, open_place
 from tuner.cli.show import out
 from tuner.errors import InputError
@@ -73,3 +74,16 @@ def export(
             raise InputError(f"--output {path} cannot be written: {error.strerror}") from None
         if not quiet:
             out.print(f"wrote {path}", soft_wrap=not out.is_terminal)
+
+
+VERBS = (
+    Verb(
+        "export",
+        export,
+        order=70,
+        examples=(
+            "tuner export quickstart --format args",
+            "tuner export quickstart --format html --output report.html",
+        ),
+    ),
+)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tuner.cli._verb import Verb
 from tuner.cli.options import DATA, AsJson, Device, Population, Project, Quiet, State, Storage, Tracking, open_place
 from tuner.cli.show import out
 from tuner.errors import InputError
@@ -74,3 +75,6 @@ def gate(
         out.print(result["summary"], soft_wrap=not out.is_terminal, markup=False, highlight=False)
     if not result["passed"]:
         raise typer.Exit(1)
+
+
+VERBS = (Verb("gate", gate, order=150, examples=("tuner gate quickstart --baseline baseline --candidate basic",)),)

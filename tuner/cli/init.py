@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tuner.cli._verb import Verb
 from tuner.cli.options import Device, Quiet, State, Storage, Tracking, program
 from tuner.cli.show import out
 from tuner.errors import InputError
@@ -65,3 +66,16 @@ def _model(data: str | None, output: Path | None) -> dict[str, Any]:
     from tuner.init.model import init as write
 
     return write(data, output)
+
+
+VERBS = (
+    Verb(
+        "init",
+        init,
+        order=90,
+        examples=(
+            "tuner init --data my_features.pkl",
+            "tuner init --model",
+        ),
+    ),
+)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from trainer.registry import names
+from tuner.cli._verb import Verb
 from tuner.cli.options import Device, Quiet, State, Storage, Tracking, open_place
 from tuner.system import output
 from tuner.system.place import STATE
@@ -45,3 +46,16 @@ def launch(
     say = (lambda text: None) if quiet else output.say
     place = open_place(state, storage, tracking_uri)
     _base.launch(where, place, name, count=workers, device=device, given=settings or (), say=say)
+
+
+VERBS = (
+    Verb(
+        "launch",
+        launch,
+        order=130,
+        examples=(
+            "tuner launch slurm quickstart --workers 8 --set time=4:00:00",
+            "tuner launch k8s quickstart --workers 8",
+        ),
+    ),
+)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tuner.cli._verb import Verb
 from tuner.cli.options import Device, Quiet, State, Storage, Tracking, open_place
 from tuner.errors import InputError
 from tuner.system import output
@@ -37,3 +38,6 @@ def proxy(
         )
     say = (lambda text: None) if quiet else output.say
     serve(open_place(state, storage, tracking_uri).storage, host, port, say)
+
+
+VERBS = (Verb("proxy", proxy, order=140, examples=("tuner proxy --storage postgresql+psycopg://tuner@db/optuna",)),)

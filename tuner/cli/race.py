@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tuner.cli._verb import Verb
 from tuner.cli.options import AsJson, Device, Quiet, State, Storage, Tracking, open_place
 from tuner.cli.show import show_answer
 from tuner.study.find import existing
@@ -47,3 +48,16 @@ def race(
         print(json.dumps(answer.as_data()))
     elif not quiet:
         show_answer(summarise(study))
+
+
+VERBS = (
+    Verb(
+        "race",
+        race,
+        order=60,
+        examples=(
+            "tuner race quickstart",
+            "tuner race quickstart --seeds 30",
+        ),
+    ),
+)

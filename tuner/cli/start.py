@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tuner.cli._verb import Verb
 from tuner.cli.options import (
     DATA,
     Device,
@@ -100,3 +101,16 @@ def start(
         show_result(open_study(place, summary["name"]), summary, options(place))
     if summary["state"] == "failed":
         raise typer.Exit(1)
+
+
+VERBS = (
+    Verb(
+        "start",
+        start,
+        order=10,
+        examples=(
+            "tuner start quickstart --trials 20",
+            "tuner start --data my_features.npz --name mine",
+        ),
+    ),
+)

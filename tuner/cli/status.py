@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from tuner.cli._verb import Verb
 from tuner.cli.options import AsJson, Device, Quiet, State, Storage, Tracking, open_place
 from tuner.cli.show import out, show_status
 from tuner.errors import InputError
@@ -81,3 +82,17 @@ def list_studies(
             total = sum(s["trials"].values())
             table.add_row(s["name"], s["state"], f"{done}/{total}", s["metric"], number(best), number(baseline))
         out.print(table)
+
+
+VERBS = (
+    Verb(
+        "status",
+        status,
+        order=30,
+        examples=(
+            "tuner status quickstart",
+            "tuner status --watch",
+        ),
+    ),
+    Verb("list", list_studies, order=40, examples=("tuner list",)),
+)

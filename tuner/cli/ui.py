@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tuner.cli._verb import Verb
 from tuner.cli.options import Device, Quiet, State, Storage, Tracking, open_place
 from tuner.errors import InputError
 from tuner.study.find import existing, latest
@@ -46,3 +47,16 @@ def ui(
         with suppress(InputError):
             name = latest(place)
     raise typer.Exit(serve(place, port, name, say, host=host, allowed_hosts=names, browse=browse))
+
+
+VERBS = (
+    Verb(
+        "ui",
+        ui,
+        order=80,
+        examples=(
+            "tuner ui",
+            "tuner ui quickstart --port 5001 --open",
+        ),
+    ),
+)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tuner.cli._verb import Verb
 from tuner.cli.options import (
     DATA,
     AsJson,
@@ -107,3 +108,16 @@ def validate(
     if exit_code:
         verdicts = {c["verdict"] for c in result["comparisons"] if c["candidate"] != "null"}
         raise typer.Exit(1 if "worse" in verdicts else 3 if "inconclusive" in verdicts else 0)
+
+
+VERBS = (
+    Verb(
+        "validate",
+        validate,
+        order=50,
+        examples=(
+            "tuner validate --baseline baseline --candidate basic",
+            "tuner validate quickstart --seeds 20",
+        ),
+    ),
+)

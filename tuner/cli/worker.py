@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tuner.cli._verb import Verb
 from tuner.cli.options import Device, Population, Project, Quiet, State, Storage, Tracking, open_place
 from tuner.system import output
 from tuner.system.place import STATE
@@ -40,3 +41,6 @@ def worker(
     else:
         count = service.join(place, name, device=resolved, say=say, population=parse(population))
         say(f"every trial of {name} has ended; this worker finished {count}")
+
+
+VERBS = (Verb("worker", worker, order=120, examples=("tuner worker quickstart --state /shared/mlruns",)),)

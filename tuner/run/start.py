@@ -12,8 +12,9 @@ from rich.text import Text
 from tuner.adopt.before import fixed_at_baseline, without_inert
 from tuner.adopt.before import look as look_for_inert
 from tuner.errors import InputError, RunError
-from tuner.launch import local, tryout
-from tuner.launch.trouble import Waiting
+from tuner.launch import _tryout as tryout
+from tuner.launch import local
+from tuner.launch._trouble import Waiting
 from tuner.report import progress
 from tuner.report.finish import finish, finished
 from tuner.run.options import StartOptions

@@ -67,7 +67,7 @@ def check_script(spec: Spec) -> None:
     for name in knobs:
         if name in GIVEN:
             raise InputError(f"knobs.{name}: this name is taken: {{{name}}} is {GIVEN[name]}; name the knob otherwise")
-        # Whether a config file has a place for it is seen when the file is read (tuner/launch/tryout.py).
+        # Whether a config file has a place for it is seen when the file is read (tuner/launch/_tryout.py).
         if name not in command.names() and not {KNOBS, CONFIG} & set(command.names()):
             where = "knobs" if name in spec.knobs else "fixed"
             raise InputError(f"{where}.{name}: no placeholder in the command uses it, so that it changes nothing")

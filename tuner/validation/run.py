@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from tuner.adopt.before import look as look_for_inert
-from tuner.launch import tryout
+from tuner.launch import _tryout as tryout
 from tuner.report.finish import finished, publish
 from tuner.spec import file as study_file
 from tuner.storage.record import Runs, Verdict, write_study

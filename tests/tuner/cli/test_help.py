@@ -17,13 +17,20 @@ COMMANDS = typer.main.get_command(app)
 
 
 def test_every_verb_has_a_line_of_help_and_an_example():
-    assert set(COMMANDS.commands) == {name for name, _, _ in VERBS}
-    for name, run, examples in VERBS:
-        assert examples, name
-        assert run.__doc__ and COMMANDS.commands[name].help
+    assert set(COMMANDS.commands) == {verb.name for verb in VERBS}
+    assert len({verb.name for verb in VERBS}) == len({verb.order for verb in VERBS}) == len(VERBS)
+    for verb in VERBS:
+        assert verb.examples, verb.name
+        assert verb.run.__doc__ and COMMANDS.commands[verb.name].help
 
 
-@pytest.mark.parametrize("example", [example for _, _, examples in VERBS for example in examples])
+def test_the_order_of_the_help_is_the_order_of_the_work():
+    order = [verb.name for verb in VERBS]
+    assert order[:7] == ["start", "try", "status", "list", "validate", "race", "export"]
+    assert order == list(COMMANDS.commands)
+
+
+@pytest.mark.parametrize("example", [example for verb in VERBS for example in verb.examples])
 def test_examples_parse(example):
     program, verb, *words = shlex.split(example)
     assert program == "tuner"
@@ -31,9 +38,9 @@ def test_examples_parse(example):
     COMMANDS.commands[verb].make_context(verb, words)
 
 
-@pytest.mark.parametrize("verb", [name for name, _, _ in VERBS])
+@pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
 def test_help_shows_the_examples(verb, cli):
-    examples = next(examples for name, _, examples in VERBS if name == verb)
+    examples = next(one.examples for one in VERBS if one.name == verb)
     done = cli(verb, "--help")
     assert done.returncode == 0
     for example in examples:

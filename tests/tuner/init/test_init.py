@@ -14,7 +14,7 @@ from tuner.init import guess
 from tuner.init.measure import Measured, measure
 from tuner.init.model import init as init_model
 from tuner.init.study import init
-from tuner.launch import tryout
+from tuner.launch import _tryout as tryout
 from tuner.report.finish import finish
 from tuner.spec import file as study_file
 from tuner.spec.edit import with_overrides

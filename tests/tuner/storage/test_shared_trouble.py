@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tuner.errors import InputError, RunError
 from tuner.launch import local
-from tuner.launch.trouble import Waiting
+from tuner.launch._trouble import Waiting
 from tuner.run import service, start
 from tuner.run.options import StartOptions
 from tuner.spec import file as study_file

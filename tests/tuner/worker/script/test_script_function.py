@@ -3,7 +3,7 @@
 import pytest
 
 from tuner.errors import InputError, UserCodeError
-from tuner.launch import tryout
+from tuner.launch import _tryout as tryout
 from tuner.spec import file as study_file
 from tuner.study import own_code
 from tuner.worker.script.function import arguments
