@@ -46,13 +46,15 @@ def adopt(
     output: the study file, default the script's name in the current folder. Raises InputError, in one sentence, for
     what is no script, has nothing to tune, or where the file exists.
     """
-    reading = reader.read(script)
+    reading = reader.read(script, arguments)
     file = writing.output(output or Path(f"{_name(script)}.yaml"))
     page = file.with_suffix(".md")
     if page.exists():
         raise InputError(f"{page} exists; choose another name with --output")
     folder, called = _place(script)
     plan = plans.isolated(plans.make(reading, called, arguments), reading, reading.findings)
+    if plan.config:
+        plan = with_fields(plan, config=text.relative(Path(plan.config), file))
     invoked = shlex.join(["tuner", "adopt", str(script), *arguments])
     directory = text.relative(folder, file)
     writing.write(file, text.study(plan, reading.findings, invoked, file, directory))

@@ -25,10 +25,17 @@ class Option:
     choices: tuple[str, ...] = ()
     off: str = ""
     """of a switch: the flag that turns it off, where it is on by default"""
+    config: bool = False
+    """whether it is a key of the config file that the command names"""
     function: str = ""
     """of click, typer and LightningCLI: the function whose parameter it is; elsewhere it is read from a namespace"""
     where: str = ""
     """file:line"""
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it is a switch that is on and has no flag that turns it off."""
+        return self.kind == "switch" and bool(self.default) and not self.off
 
     def placed(self) -> str:
         """Its piece of the study file's command."""
@@ -119,6 +126,8 @@ class Reading:
     terms: tuple[Term, ...]
     findings: tuple[Finding, ...]
     logged: tuple[Logged, ...]
+    config: tuple[str, str] | None = None
+    """name of the option that takes the config file, and the file"""
     styles: tuple[str, ...] = ()
     """which parsers its options come from"""
     files: tuple[str, ...] = ()

@@ -45,6 +45,8 @@ class Plan:
     has_seed: bool
     notes: tuple[str, ...] = ()
     """guesses, to be checked"""
+    config: str | None = None
+    """the config file of which each trial's is made"""
     tensorboard: str | None = None
     isolate: bool | tuple[str, ...] = False
     """whether trials run in folders of their own; a tuple names the files that are not to appear there"""
@@ -69,7 +71,11 @@ def make(reading: Reading, script: str, arguments: Sequence[str], launcher: Sequ
         epochs = 30
         notes.append(f"training.epochs: {epochs} is a guess; put in how many epochs a full run has")
     placed = [*(k.option for k in knobs)]
-    given_as = [(o, o.placed()) for o in placed]
+    given_as = [(o, o.placed()) for o in placed if not o.config]
+    config = reading.config if reading.config and any(o.config for o in placed) else None
+    if config:
+        given_as.append((by_name[config[0]], by_name[config[0]].given("{config}")))
+        kept = [word for name, words in rest for word in words if name not in {config[0], *_placed(knobs, reading)}]
     given_as += [(epochs_option, epochs_option.given("{epochs}"))] if epochs_option else []
     given_as += [(seed_option, seed_option.given("{seed}"))] if seed_option else []
     given_as += [(by_name[reading.output], by_name[reading.output].given("{output}"))] if reading.output else []
@@ -92,6 +98,7 @@ def make(reading: Reading, script: str, arguments: Sequence[str], launcher: Sequ
         has_seed=seed_option is not None,
         notes=tuple(notes),
         tensorboard=event_files,
+        config=config[1] if config else None,
     )
 
 

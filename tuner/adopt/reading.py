@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from trainer import registry
-from tuner.adopt import fixed, logs, loss, seeds, selection, shaping, source, styles, unused, writes
+from tuner.adopt import config_file, fixed, logs, loss, seeds, selection, shaping, source, styles, unused, writes
 from tuner.adopt.flow import Flow
 from tuner.adopt.model import Finding, Option, Reading, Term
 from tuner.adopt.scopes import Index
@@ -25,11 +26,17 @@ EPOCHS = re.compile(r"^(n_?|num_?|max_?|nb_?|train_?|num_train_)?epochs?(_num)?$
 Role = Literal["weight", "shape", "name", "training"]
 
 
-def read(script: Path) -> Reading:
+def read(script: Path, arguments: Sequence[str] = ()) -> Reading:
     """All that the code says. Raises InputError, in one sentence, for what is no script that can be read."""
     program = source.read(script)
     options, used = options_of(program)
-    return understand(program, options, used)
+    config = config_file.read(program, options, arguments)
+    if config is None:
+        return understand(program, options, used)
+    name, file, keys = config
+    taken = {option.name for option in options}
+    reading = understand(program, [*options, *(k for k in keys if k.name not in taken)], [*used, "a config file"])
+    return replace(reading, config=(name, file))
 
 
 def options_of(program: Program) -> tuple[list[Option], list[str]]:
@@ -48,8 +55,6 @@ def options_of(program: Program) -> tuple[list[Option], list[str]]:
 
 
 def _renamed(option: Option) -> Option:
-    from dataclasses import replace
-
     return replace(option, name=re.sub(r"\W", "_", option.key) + "_")
 
 
@@ -58,9 +63,10 @@ def understand(program: Program, options: Sequence[Option], used: Sequence[str])
     index = Index(program)
     flow = Flow(index, options)
     terms = loss.terms(flow)
-    seed, epochs, output = seeds.option(options), _epochs(options), writes.option(options)
+    flags = [o for o in options if not o.config]
+    seed, epochs, output = seeds.option(flags), _epochs(flags), writes.option(flags)
     special = {o.name for o in (seed, epochs, output) if o is not None}
-    inert = [f for f in unused.findings(flow, options) if not set(f.options) & special]
+    inert = [f for f in unused.findings(flow, flags) if not set(f.options) & special]
     silent = {name for f in inert for name in f.options}
     free = [o for o in options if o.name not in special | silent]
     roles = _roles(terms, free)
@@ -118,6 +124,8 @@ def _roles(terms: Sequence[Term], options: Sequence[Option]) -> dict[str, Role]:
 
 def _shapes(option: Option) -> bool:
     """Whether an option that changes a term can be searched: a number, a switch or a choice."""
+    if option.stuck:
+        return False
     general = re.search(
         r"device|cuda|gpu|batch|workers|debug|verbose|dataset|path|file|dir|log_|hidden|dim|layers", option.key, re.I
     )

@@ -56,7 +56,7 @@ def _keeps(node: ast.If) -> bool:
     if not isinstance(node.test, (ast.Compare, ast.BoolOp)):
         return False
     return any(
-        isinstance(target, (ast.Name, ast.Attribute, ast.Subscript)) and BEST.search(ast.unparse(target))
+        isinstance(target, (ast.Name, ast.Attribute, ast.Subscript, ast.Tuple)) and BEST.search(ast.unparse(target))
         for statement in node.body
         for inner in ast.walk(statement)
         if isinstance(inner, (ast.Assign, ast.AugAssign))

@@ -73,7 +73,7 @@ def kind(option: Option) -> str:
 
 def others(options: Sequence[Option]) -> list[Option]:
     """The options that shape training, best known first; where there are none, every other number that may do so."""
-    may = [o for o in options if not NEVER.search(o.key.replace("-", "_"))]
+    may = [o for o in options if not NEVER.search(o.key.replace("-", "_")) and not o.stuck]
     order = [name for name, _, _ in KINDS]
     by_name = [o for o in may if kind(o) and (o.kind == "float" or _class_weight(o) or _counts(o))]
     if by_name:

@@ -66,6 +66,8 @@ def _section(plan: Plan, directory: str) -> list[str]:
     lines = []
     if directory != ".":
         lines.append(f"  directory: {_quoted(directory)}")
+    if plan.config:
+        lines.append(f"  config: {_quoted(plan.config)}")
     if plan.isolate:
         lines.append("  # Each trial runs in a folder of its own in which the script's files appear as links.")
         lines.append(f"  isolate: {_value(list(plan.isolate) if isinstance(plan.isolate, tuple) else True)}")

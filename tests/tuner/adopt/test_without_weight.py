@@ -133,3 +133,27 @@ for step in range(3):
     spec = study_file.load(str(done.file))
     assert spec.script.tensorboard == "{output}/events" and spec.objective == "val/f1"
     assert "--output_dir {output}" in done.plan.command
+
+
+def test_keys_of_a_config_file_are_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf.yaml").write_text("loss: {beta: 0.05}\nname: run\n")
+    head = HEAD + "import yaml\n" + 'parser = argparse.ArgumentParser()\nparser.add_argument("--config", default="")\n'
+    head += "args = parser.parse_args()\nwith open(args.config) as f:\n    cfg = yaml.safe_load(f)\n"
+    body = BODY.format(lr="1e-3", gamma="0.9", loss='mse + cfg["loss"]["beta"] * kl')
+    (tmp_path / "fit.py").write_text(head + body)
+    (tmp_path / "studies").mkdir()
+    study = Path("studies/mine.yaml")
+    done = adopt(Path("fit.py"), ["--config", "conf.yaml"], output=study, run=lambda command: False)
+    spec = study_file.load(str(done.file))
+    assert done.plan.command == "{python} fit.py --config {config}"
+    assert spec.script.config is not None and spec.script.config.endswith("conf.yaml")
+    assert set(spec.knobs) == {"loss.beta"} and spec.baseline["loss.beta"] == 0.05
+
+
+def test_a_switch_that_cannot_be_turned_off_is_not_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = OPTIONS.replace(
+        "args = ", 'parser.add_argument("--class_weight", action="store_true", default=True)\nargs = '
+    )
+    code = options + "print(args.class_weight)\n" + BODY.format(lr="args.lr", gamma="args.gamma", loss="mse")
+    assert "class_weight" not in study_file.load(str(read(tmp_path, monkeypatch, HEAD + code).file)).knobs
