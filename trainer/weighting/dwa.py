@@ -33,10 +33,19 @@ EXPORT_END_EPOCH = '''
 
 
 class Strategy(Weighting):
-    """Each task's weight times `K softmax(r / T)`, r the ratio of its mean loss over the last two epochs.
+    """`w * K * softmax(r / T)`, the weight of a task; r is the ratio of its mean losses of the last two epochs.
 
     K is the number of tasks, T the temperature; the first two epochs use the configured weights.
     Source: Liu, Johns, Davison 2019, End-to-End Multi-Task Learning with Attention.
+
+    >>> from torch import tensor
+    >>> from trainer.config import LossConfig
+    >>> strategy = Strategy(LossConfig(encoder_loss_weight=0.5, weighting="dwa"))
+    >>> strategy.end_epoch({"classification": 2.0, "reconstruction": 4.0})
+    >>> strategy.end_epoch({"classification": 1.0, "reconstruction": 4.0})
+    >>> terms = {"classification": tensor(1.0), "reconstruction": tensor(4.0)}
+    >>> round(float(strategy.weights(terms, progress=0.0)["reconstruction"]), 3)
+    0.562
     """
 
     history: Tensor

@@ -23,11 +23,18 @@ total = (base * factor * terms).sum()
 
 
 class Strategy(Weighting):
-    """Each task's weight times `m_classification / m_task`, clamped to [1 / ema_range, ema_range].
+    """`w * clamp(m_classification / m_task, 1 / ema_range, ema_range)`, the weight of a task.
 
     m is the exponential running mean of the unweighted term (momentum per step, started at the first value).
     Classification keeps weight 1, so that the strategy shifts the balance and not the learning rate. This is the
     recommendation's "inverse to the mean of the last losses, momentum, clamped to a range".
+
+    >>> from torch import tensor
+    >>> from trainer.config import LossConfig
+    >>> strategy = Strategy(LossConfig(encoder_loss_weight=0.5, weighting="ema_inverse"))
+    >>> terms = {"classification": tensor(1.0), "reconstruction": tensor(4.0)}
+    >>> float(strategy.weights(terms, progress=0.0)["reconstruction"])
+    0.125
     """
 
     means: Tensor

@@ -12,7 +12,15 @@ EXPORT = "total = (base * terms).sum()\n"
 
 
 class Strategy(Weighting):
-    """Constant weights."""
+    """`w`, the weight of a term as configured, all the time.
+
+    >>> from torch import tensor
+    >>> from trainer.config import LossConfig
+    >>> strategy = Strategy(LossConfig(encoder_loss_weight=0.5))
+    >>> terms = {"classification": tensor(1.0), "reconstruction": tensor(4.0)}
+    >>> strategy.weights(terms, progress=0.0)["reconstruction"]
+    0.5
+    """
 
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
         """The base weights."""

@@ -17,10 +17,17 @@ total = (0.5 * torch.exp(-s) * base * terms).sum() + 0.5 * s.sum()
 
 
 class Strategy(Weighting):
-    """Sum over tasks of `exp(-s) L / 2 + s / 2`, L the term times its configured weight, s learned from 0.
+    """`exp(-s) L / 2 + s / 2`, summed over the tasks; L is the term times its configured weight, s is learned from 0.
 
     Source: Kendall, Gal, Cipolla 2018, Multi-Task Learning Using Uncertainty to Weigh Losses. At the optimum
     `exp(s) = L`, whatever the configured weight: that only sets where the balance starts.
+
+    >>> from torch import tensor
+    >>> from trainer.config import LossConfig
+    >>> strategy = Strategy(LossConfig(encoder_loss_weight=0.5, weighting="uncertainty"))
+    >>> terms = {"classification": tensor(1.0), "reconstruction": tensor(4.0)}
+    >>> strategy.weights(terms, progress=0.0)["reconstruction"].item()
+    0.25
     """
 
     def __init__(self, config: Knobs, terms: Terms | None = None) -> None:

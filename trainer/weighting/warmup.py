@@ -15,7 +15,15 @@ total = (base * terms.new_tensor({rising}) * terms).sum()
 
 
 class Strategy(Weighting):
-    """The reconstruction weight times `min(1, progress / warmup_epochs)`, step by step; the others constant."""
+    """`w * min(1, progress / warmup_epochs)`, the weight of the reconstruction at each step; the others are constant.
+
+    >>> from torch import tensor
+    >>> from trainer.config import LossConfig
+    >>> strategy = Strategy(LossConfig(encoder_loss_weight=0.5, weighting="warmup", warmup_epochs=4))
+    >>> terms = {"classification": tensor(1.0), "reconstruction": tensor(4.0)}
+    >>> strategy.weights(terms, progress=1.0)["reconstruction"]
+    0.125
+    """
 
     def weights(self, terms: Mapping[str, Tensor], progress: float) -> dict[str, Tensor | float]:
         """The base weights; those of rising terms times min(1, progress / warmup_epochs)."""

@@ -28,6 +28,10 @@ def place(tmp_path):
 
 def test_there_are():
     assert {"local", "slurm", "ray", "k8s"} <= set(LAUNCHERS)
+    for name in LAUNCHERS:
+        assert callable(getattr(load(PACKAGE, name, "launcher"), "launch", None)), (
+            f"{name} is listed and is no launcher"
+        )
 
 
 @pytest.mark.parametrize("where", LAUNCHERS)

@@ -8,5 +8,9 @@ EXPORT = "F.l1_loss(made, x)"
 
 
 def loss(residual: Tensor, config: LossConfig) -> Tensor:
-    """Elementwise |r|; (n, D) to (n, D)."""
+    """`|r|`, elementwise; (n, D) to (n, D).
+
+    >>> loss(Tensor([-2.0, 0.5]), LossConfig()).tolist()
+    [2.0, 0.5]
+    """
     return residual.abs()
