@@ -9,6 +9,8 @@ from trainer.registry import names
 
 LOSSES, STRATEGIES = "trainer.losses.reconstruction", "trainer.weighting"
 PLACES = [
+    ("trainer.losses", "gate", "gate_regularisation"),
+    ("trainer.losses", "focal", "focal"),
     *((LOSSES, name, "loss") for name in names(LOSSES)),
     *((STRATEGIES, name, "Strategy") for name in names(STRATEGIES)),
 ]

@@ -10,7 +10,10 @@ from trainer.losses._precision import full
 
 
 def focal(logits: Tensor, labels: Tensor, gamma: float | Tensor = 0.0, class_weights: Tensor | None = None) -> Tensor:
-    """Mean focal loss `(1 - p)^gamma * -log p` of the true class over the labelled rows.
+    """`(1 - p)^gamma * -log p`, the mean over the labelled rows; p is the probability of the true class.
+
+    >>> round(focal(Tensor([[0.0, 0.0]]), torch.tensor([1]), gamma=1.0).item(), 3)
+    0.347
 
     logits (n, C), labels (n,) int64 with -1 for a row without a label, class_weights (C,) or None; a scalar. Or of K
     members at once: logits (K, n, C), labels (n,) or (K, n), gamma (K,), class_weights (K, C) or None; (K,).
