@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tuner.adopt import fixed
 from tuner.adopt.flow import Flow, Frame
 from tuner.adopt.model import Finding, Fixed, Term
-from tuner.adopt.scopes import Definition, Scope, bound, callee, last
-
-LOSS_LIKE = re.compile(r"(^|_)(loss|cost|objective|elbo|criterion_value|total_loss|energy)$", re.I)
-BACKWARD = frozenset(["backward", "manual_backward", "gradient", "grad", "value_and_grad", "minimize"])
-STEPS = frozenset(["training_step", "compute_loss", "shared_step", "_shared_step", "model_step", "_step"])
-THROUGH = frozenset(
-    [
-        "mean",
-        "sum",
-        "item",
-        "float",
-        "cuda",
-        "to",
-        "clone",
-        "contiguous",
-        "squeeze",
-        "unsqueeze",
-        "scale",
-        "double",
-        "half",
-        "nansum",
-        "nanmean",
-        "type",
-        "cpu",
-    ]
+from tuner.adopt.products import (
+    OF_ARGUMENT,
+    THROUGH,
+    around,
+    crossed,
+    factors_of,
+    is_arithmetic,
+    is_module,
+    is_number,
+    shaped,
 )
-OF_ARGUMENT = frozenset(["mean", "sum", "float", "nanmean", "nansum", "scale", "add", "squeeze"])
+from tuner.adopt.roots import loss_of, roots, short
+from tuner.adopt.scopes import Definition, Scope, bound, callee
+
 MOST = 4_000
 """Expressions that are looked at."""
-WIDEST = 48
-"""Terms of one product."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +38,7 @@ def terms(flow: Flow) -> tuple[Term, ...]:
     """The addends of everything that is differentiated, or else of what is called a loss; each once."""
     reader = _Reader(flow)
     found: dict[tuple[str, tuple[str, ...]], Term] = {}
-    for node, scope in _roots(flow):
+    for node, scope in roots(flow):
         for term in reader.expand(node, _Walk(Frame(scope))):
             key = (term.where + term.text, term.weights)
             old = found.get(key)
@@ -91,85 +75,6 @@ def findings(found: Sequence[Term]) -> Iterator[Finding]:
             )
 
 
-def _roots(flow: Flow) -> Iterator[tuple[ast.expr, Scope]]:
-    """What is differentiated; where nothing is, what is called a loss."""
-    there = False
-    for name in BACKWARD:
-        for call, scope in flow.index.calls.get(name, []):
-            value = call.args[0] if call.args and name not in ("value_and_grad", "grad") else None
-            if name == "backward" and isinstance(call.func, ast.Attribute):
-                held = call.func.value
-                owner = last(held)
-                value = call.args[0] if call.args and owner in ("accelerator", "fabric", "self", "engine") else held
-            if value is not None:
-                there = True
-                yield value, scope
-            elif call.args and name in ("value_and_grad", "grad"):
-                for function in flow.index.functions.get(last(call.args[0]), []):
-                    for made in function.returns:
-                        there = True
-                        yield _first(made.value), function
-    for name in STEPS:
-        for function in flow.index.functions.get(name, []):
-            if not function.owner:
-                continue
-            for made in function.returns:
-                there = True
-                yield _loss_of(made.value), function
-    if there:
-        return
-    for scope in flow.index.scopes:
-        for name, made_here in scope.names.items():
-            if LOSS_LIKE.search(name) or name in ("total", "loss"):
-                yield from ((d.value, scope) for d in made_here)
-        if LOSS_LIKE.search(scope.name):
-            yield from ((d.value, scope) for d in scope.returns)
-
-
-def summed(flow: Flow) -> tuple[tuple[str, ...], str]:
-    """The addends of the first sum that is differentiated, as the code names them, and where; empty without one."""
-    for node, scope in _roots(flow):
-        value, frame = node, Frame(scope)
-        for _ in range(8):
-            if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
-                return tuple(_short(" ".join(ast.unparse(a).split())) for a in _addends(value)), flow.index.where(value)
-            made = next(iter(_made(flow, value, frame)), None)
-            if made is None:
-                break
-            value, frame = _loss_of(made[0].value), made[1]
-    return (), ""
-
-
-def _made(flow: Flow, value: ast.expr, frame: Frame) -> Iterator[tuple[Definition, Frame]]:
-    if isinstance(value, ast.Call):
-        target = flow.target(value, frame)
-        if target is not None:
-            yield from ((made, Frame(target)) for made in target.returns)
-    else:
-        yield from flow.definitions(value, frame)
-
-
-def _addends(node: ast.expr) -> Iterator[ast.expr]:
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        yield from _addends(node.left)
-        yield from _addends(node.right)
-    else:
-        yield node
-
-
-def _first(value: ast.expr) -> ast.expr:
-    return value.elts[0] if isinstance(value, ast.Tuple) and value.elts else value
-
-
-def _loss_of(value: ast.expr) -> ast.expr:
-    """The loss of what a training step returns."""
-    if isinstance(value, ast.Dict):
-        for key, held in zip(value.keys, value.values, strict=True):
-            if isinstance(key, ast.Constant) and key.value == "loss":
-                return held
-    return _first(value)
-
-
 class _Reader:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
@@ -188,7 +93,7 @@ class _Reader:
             return []
         if isinstance(node, ast.IfExp):
             shapes = self.flow.inside(node.test, walk.frame)
-            return _shaped(self.expand(node.body, walk) + self.expand(node.orelse, walk), shapes)
+            return shaped(self.expand(node.body, walk) + self.expand(node.orelse, walk), shapes)
         if isinstance(node, (ast.List, ast.Tuple)):
             return [term for element in node.elts for term in self.expand(element, walk)]
         if isinstance(node, (ast.ListComp, ast.GeneratorExp)):
@@ -203,9 +108,9 @@ class _Reader:
         if isinstance(node.op, (ast.Add, ast.Sub)):
             return self.expand(node.left, walk) + self.expand(node.right, walk)
         if isinstance(node.op, ast.Div):
-            return _shaped(self.expand(node.left, walk), self.flow.inside(node.right, walk.frame))
+            return shaped(self.expand(node.left, walk), self.flow.inside(node.right, walk.frame))
         if isinstance(node.op, ast.Mult):
-            return self._product(list(_factors(node)), walk)
+            return self._product(list(factors_of(node)), walk)
         return [self._leaf(node, walk)]
 
     def _product(self, factors: list[ast.expr], walk: _Walk) -> list[Term]:
@@ -221,9 +126,9 @@ class _Reader:
             number = fixed.of(self.flow, factor, walk.frame)
             if number is not None:
                 rest = " * ".join(" ".join(ast.unparse(f).split()) for f in factors if f is not factor)
-                numbers.append(replace(number, weighs=_short(rest)))
+                numbers.append(replace(number, weighs=short(rest)))
                 continue
-            if isinstance(factor, (ast.Constant, ast.UnaryOp)) and _number(factor):
+            if isinstance(factor, (ast.Constant, ast.UnaryOp)) and is_number(factor):
                 continue
             product = self._weights_of(factor, walk)
             if product is not None:
@@ -234,7 +139,7 @@ class _Reader:
                 shapes |= scheduled
                 continue
             one = self.expand(factor, walk)
-            found = one if found is None else _crossed(found, one)
+            found = one if found is None else crossed(found, one)
         found = found if found is not None else [self._leaf(factors[-1], walk)]
         return [
             replace(
@@ -253,10 +158,10 @@ class _Reader:
         option = self.flow.origin(factor, walk.frame)
         if option is not None:
             return [option.name]
-        if _number(factor):
+        if is_number(factor):
             return []
         if isinstance(factor, ast.BinOp) and isinstance(factor.op, ast.Mult):
-            parts = [self._weights_of(part, walk, depth + 1) for part in _factors(factor)]
+            parts = [self._weights_of(part, walk, depth + 1) for part in factors_of(factor)]
             return None if any(p is None for p in parts) else [name for p in parts for name in p or ()]
         if isinstance(factor, (ast.Name, ast.Attribute)):
             made = list(self.flow.definitions(factor, walk.frame))
@@ -271,11 +176,11 @@ class _Reader:
             names: set[str] = set()
             made = [d for d, _ in self.flow.definitions(factor, walk.frame)]
             for definition, inside in self.flow.definitions(factor, walk.frame):
-                if not _arithmetic(definition.value):
+                if not is_arithmetic(definition.value):
                     return set()
                 names |= self.flow.inside(definition.value, inside)
             return names if made else set()
-        return self.flow.inside(factor, walk.frame) if _arithmetic(factor) else set()
+        return self.flow.inside(factor, walk.frame) if is_arithmetic(factor) else set()
 
     def _held(self, node: ast.expr, walk: _Walk) -> list[Term]:
         found: list[Term] = []
@@ -300,7 +205,7 @@ class _Reader:
                 continue
             value = made.value
             one = self._unpacked(value, made.index, deeper) if made.index is not None else self.expand(value, deeper)
-            found += _shaped(one, selected)
+            found += shaped(one, selected)
         return found if known else [self._leaf(node, walk)]
 
     def _before(self, node: ast.expr, made: Definition, walk: _Walk) -> list[Term]:
@@ -333,18 +238,18 @@ class _Reader:
     def _call(self, node: ast.Call, walk: _Walk) -> list[Term]:
         name = callee(node)
         target = self.flow.target(node, walk.frame)
-        if target is not None and not any(n is target.node for n in _around(self.flow, node)):
+        if target is not None and not any(n is target.node for n in around(self.flow, node)):
             found: list[Term] = []
             for made, inside in self._returned(node, target, walk.frame):
                 key = (id(made.value), len(walk.seen))
                 selected: set[str] = set()
                 for test in made.tests:
                     selected |= self.flow.inside(test, inside)
-                one = self.expand(_loss_of(made.value), replace(walk, frame=inside, seen=walk.seen | {key}))
-                found += _shaped(one, selected)
+                one = self.expand(loss_of(made.value), replace(walk, frame=inside, seen=walk.seen | {key}))
+                found += shaped(one, selected)
             if found:
-                return _shaped(found, self._arguments(node, walk) - {w for t in found for w in t.weights})
-        if name in THROUGH and isinstance(node.func, ast.Attribute) and not _is_module(node.func.value):
+                return shaped(found, self._arguments(node, walk) - {w for t in found for w in t.weights})
+        if name in THROUGH and isinstance(node.func, ast.Attribute) and not is_module(node.func.value):
             if name in OF_ARGUMENT and node.args and name in ("scale",):
                 return self.expand(node.args[0], walk)
             return self.expand(node.func.value, walk)
@@ -374,69 +279,8 @@ class _Reader:
         elif isinstance(node, (ast.BinOp, ast.Subscript)):
             shapes |= self.flow.inside(node, walk.frame)
         text = " ".join(ast.unparse(node).split())
-        return Term(_short(text), self._where(node, walk), (), frozenset(shapes))
+        return Term(short(text), self._where(node, walk), (), frozenset(shapes))
 
     def _where(self, node: ast.expr, walk: _Walk) -> str:
         scope = self.flow.index.scope_of.get(id(node), walk.frame.scope)
         return scope.module.where(node)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _around(flow: Flow, node: ast.AST) -> Iterator[ast.AST]:
-    at: ast.AST | None = node
-    while at is not None:
-        yield at
-        at = flow.index.parents.get(id(at))
-
-
-def _factors(node: ast.expr) -> Iterator[ast.expr]:
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-        yield from _factors(node.left)
-        yield from _factors(node.right)
-    else:
-        yield node
-
-
-def _number(node: ast.expr) -> bool:
-    if isinstance(node, ast.UnaryOp):
-        return _number(node.operand)
-    return isinstance(node, ast.Constant) and isinstance(node.value, (int, float))
-
-
-def _arithmetic(node: ast.expr) -> bool:
-    """Whether an expression is plain arithmetic on names: what a schedule of a weight looks like."""
-    plain = (ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Compare, ast.BoolOp)
-    if isinstance(node, plain):
-        return all(_arithmetic(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
-    if isinstance(node, ast.Call):
-        return callee(node) in ("min", "max", "float", "int", "cos", "exp", "sin", "clip", "sigmoid") and all(
-            _arithmetic(a) for a in node.args
-        )
-    return isinstance(node, (ast.Name, ast.Attribute, ast.Constant))
-
-
-def _is_module(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) and node.id in ("torch", "np", "numpy", "F", "tf", "jnp", "math", "K")
-
-
-def _shaped(found: list[Term], shapes: set[str]) -> list[Term]:
-    return [replace(t, shapes=t.shapes | shapes) for t in found] if shapes else found
-
-
-def _crossed(left: list[Term], right: list[Term]) -> list[Term]:
-    """The terms of a product of two sums."""
-    if not left or not right:
-        return left or right
-    return [
-        replace(
-            b,
-            weights=tuple(dict.fromkeys((*a.weights, *b.weights))),
-            shapes=a.shapes | b.shapes,
-            fixed=a.fixed + b.fixed,
-        )
-        for a in left
-        for b in right
-    ][:WIDEST]

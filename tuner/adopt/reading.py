@@ -12,6 +12,7 @@ from trainer import registry
 from tuner.adopt import config_file, fixed, logs, loss, seeds, selection, shaping, source, styles, unused, writes
 from tuner.adopt.flow import Flow
 from tuner.adopt.model import Finding, Option, Reading, Term
+from tuner.adopt.roots import summed
 from tuner.adopt.scopes import Index
 from tuner.adopt.source import Program
 
@@ -77,7 +78,7 @@ def understand(program: Program, options: Sequence[Option], used: Sequence[str])
     others = [] if proven else [o for o in shaping.others(free) if o.name not in roles]
     roles |= dict.fromkeys((o.name for o in others), "training")
     found: list[Finding] = [
-        *([shaping.finding(*loss.summed(flow), others)] if others else []),
+        *([shaping.finding(*summed(flow), others)] if others else []),
         *fixed.findings(terms, used),
         *inert,
         *loss.findings(terms),

@@ -70,14 +70,7 @@ def try_out(spec: Spec, reading: Reading, device: str, say: Callable[[str], None
         tried.reported = {name for metrics in first.reports.values() for name in metrics}
         tried.said.append(f"{len(first.reports)} epochs were reported, each with {', '.join(sorted(tried.reported))}")
         tried.said.append(f"an epoch takes about {first.seconds_an_epoch:.2g} s")
-        written = sorted(str(p) for p, stamp in after.items() if before.get(p) != stamp)
-        if written:
-            more = f" and {len(written) - 5} more" if len(written) > 5 else ""
-            tried.findings.append(
-                Finding("writes", f"it wrote {', '.join(written[:5])}{more}, which trials would share", tried=True)
-            )
-        else:
-            tried.said.append("it wrote nothing into its working folder")
+        _written(before, after, tried)
         if reading.seed:
             say("is its seed heeded?")
             _seed(one, spec, first, tried, reading.seed)
@@ -95,6 +88,17 @@ def try_out(spec: Spec, reading: Reading, device: str, say: Callable[[str], None
     found = inert.check(spec, device, confirmed=silent, first=60, total=240, say=say)
     _knobs(found, tried, spec)
     return tried
+
+
+def _written(before: dict[Path, tuple[int, int]], after: dict[Path, tuple[int, int]], tried: Tried) -> None:
+    written = sorted(str(p) for p, stamp in after.items() if before.get(p) != stamp)
+    if written:
+        more = f" and {len(written) - 5} more" if len(written) > 5 else ""
+        tried.findings.append(
+            Finding("writes", f"it wrote {', '.join(written[:5])}{more}, which trials would share", tried=True)
+        )
+    else:
+        tried.said.append("it wrote nothing into its working folder")
 
 
 def _seed(one: Callable[[str, int], Run], spec: Spec, first: Run, tried: Tried, name: str) -> None:
