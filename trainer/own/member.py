@@ -175,21 +175,24 @@ class OwnMember(Member):
 
     def _conflict(self, terms: dict[str, Tensor], weights: dict[str, Tensor | float]) -> Tensor:
         """Cosine between the gradients of classification and of all other terms as weighed, on the parameters that
-        both reach, and the ratio of their norms there. Two numbers, NaN where undefined."""
+        both reach, the ratio of their norms there, and the norm of the unweighted classification gradient. Three
+        numbers, NaN where undefined."""
         nan = self.data.x.new_full((), math.nan)
         others = [terms[name] * weight for name, weight in weights.items() if name != CLASSIFICATION]
         both = (terms[CLASSIFICATION] * weights[CLASSIFICATION], torch.stack(others).sum() if others else nan)
         if not all(loss.requires_grad for loss in both):
-            return torch.stack([nan, nan])
+            return torch.stack([nan, nan, nan])
         learned = [p for p in self.parameters if p.requires_grad]
         grads = [torch.autograd.grad(loss, learned, retain_graph=True, allow_unused=True) for loss in both]
         pairs = [(a.flatten(), b.flatten()) for a, b in zip(*grads, strict=True) if a is not None and b is not None]
         if not pairs:
-            return torch.stack([nan, nan])
+            return torch.stack([nan, nan, nan])
         c, r = (torch.cat(side) for side in zip(*pairs, strict=True))
         norm_c, norm_r = c.norm(), r.norm()
         cosine = torch.where(norm_c * norm_r > 0, c @ r / (norm_c * norm_r), nan)
-        return torch.stack([cosine, torch.where(norm_c > 0, norm_r / norm_c, nan)]).detach()
+        ratio = torch.where(norm_c > 0, norm_r / norm_c, nan)
+        unweighted = norm_c / weights[CLASSIFICATION]
+        return torch.stack([cosine, ratio, torch.where(unweighted.isfinite(), unweighted, nan)]).detach()
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on exactly where this member stands; tensors and plain numbers only."""

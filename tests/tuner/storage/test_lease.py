@@ -23,8 +23,8 @@ import json, sys
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import RandomSampler
-from tuner import lease, storage
-study = storage.load_study(storage.open_storage(sys.argv[1]), "s")
+from tuner.storage import lease, opening
+study = opening.load_study(opening.open_storage(sys.argv[1]), "s")
 print("ready", flush=True)
 sys.stdin.readline()
 mine = []

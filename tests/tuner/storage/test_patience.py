@@ -181,12 +181,12 @@ def test_an_end_whose_answer_was_lost_counts_as_written(make_place, monkeypatch)
 MAKE = """
 import sys
 from pathlib import Path
-from tuner import storage
-from tuner.tracking import Tracker, preload
+from tuner.storage import opening
+from tuner.tracking.client import Tracker, preload
 preload()
 print("ready", flush=True)
 sys.stdin.readline()
-storage.open_storage(sys.argv[1])
+opening.open_storage(sys.argv[1])
 Tracker(sys.argv[2], Path(sys.argv[3]))
 """
 

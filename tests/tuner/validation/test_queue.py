@@ -35,7 +35,7 @@ def plan(tiny):
 
 @pytest.fixture
 def validation(place, plan):
-    return create_or_resume(place, "queue", plan, "fingerprint", lambda name: {})
+    return create_or_resume(place, "queue", plan, "fingerprint", lambda name: Runs("0", "none"))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def play(monkeypatch):
     def install(act=lambda block: None):
         begun = []
 
-        def run_block(plan, block, device, tell=lambda step, share: None, part=None, choose=None):
+        def run_block(plan, block, device, tell=lambda step, share: None, part=None, choose=None, arms=()):
             begun.append(block)
             act(block)
             return {

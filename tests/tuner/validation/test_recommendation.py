@@ -4,6 +4,7 @@ import pytest
 
 from trainer.config import LossConfig
 from tuner.errors import InputError
+from tuner.spec.config_file import config_file
 from tuner.validation import recommendation
 from tuner.validation.measures import METRICS
 
@@ -244,9 +245,9 @@ def test_files_that_are_none(load, tmp_path):
 def test_config_file(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text("encoder_loss_weight: 0.02\nprovenance: {study: s}\n")
-    assert recommendation.config_file(path) == LossConfig(encoder_loss_weight=0.02)
+    assert config_file(path) == LossConfig(encoder_loss_weight=0.02)
     for text, said in (("weight: 1", "'weight'"), ("encoder_loss_weight: -1", "-1"), ("encoder_loss_weight: [1]", "1")):
         path.write_text(text)
         with pytest.raises(InputError, match="c.yaml") as error:
-            recommendation.config_file(path)
+            config_file(path)
         assert said in str(error.value)

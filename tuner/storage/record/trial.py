@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from optuna.trial import FrozenTrial, Trial, TrialState
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial, Trial
+
 
 from trainer.knobs import Config
 from tuner.spec.model import Spec
@@ -176,7 +178,7 @@ def write_beyond(trial: Trial, epochs: int) -> None:
 
 def best_of(trials: Sequence[FrozenTrial], direction: str) -> FrozenTrial | None:
     """The best completed one of some trials, the earliest of equals; direction: MAXIMIZE or MINIMIZE."""
-    done = [t for t in trials if t.state == TrialState.COMPLETE and t.value is not None]
+    done = [t for t in trials if t.state.name == "COMPLETE" and t.value is not None]
     sign = -1.0 if direction == "MAXIMIZE" else 1.0
     return min(done, key=lambda t: (sign * (t.value or 0.0), t.number), default=None)
 
@@ -193,7 +195,7 @@ def reason(trial: FrozenTrial) -> str:
 
 def diverged(trial: FrozenTrial) -> bool:
     """Whether a trial was pruned because its training broke down."""
-    return trial.state == TrialState.PRUNED and reason(trial).startswith("diverged")
+    return trial.state.name == "PRUNED" and reason(trial).startswith("diverged")
 
 
 def titles(trials: Sequence[FrozenTrial]) -> dict[int, str]:

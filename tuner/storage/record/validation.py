@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optuna.trial import FrozenTrial, Trial
-
 from tuner.storage.record.study import FORMAT, HasAttributes, Runs, plain
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.trial import FrozenTrial, Trial
 
 _PLAN, _RUNS, _FINGERPRINT, _VERSIONS = "validation", "mlflow", "data_fingerprint", "versions"
 _STATE, _FORMAT = "state_folder", "format"
