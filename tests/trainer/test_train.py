@@ -30,7 +30,7 @@ def test_the_report_of_an_epoch(tensors, small, short):
         "val": YARDSTICKS,
         "val_f1": {"0", "1", "2"},
         "gap": {"cross_entropy", "mse", "weighted_f1"},
-        "grad": norm | {"cosine", "effective_weight"},
+        "grad": norm | {"cosine", "effective_weight", "classification_norm"},
         "gate": gates,
     }
     expected = {f"{family}/{name}" for family, found in families.items() for name in found}

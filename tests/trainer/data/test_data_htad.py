@@ -72,7 +72,7 @@ def test_every_source_has_read_and_a_docstring(name):
 
 def test_sources_are_the_source_files():
     assert {"htad", "npz"} <= set(registry.names(SOURCES))
-    assert registry.names("trainer.data") == ["dataset", "sources", "splits"]
+    assert registry.names("trainer.data") == ["dataset", "sources", "splits", "standardise"]
 
 
 def test_listing_imports_nothing(tmp_path, monkeypatch):

@@ -34,6 +34,7 @@ def files(tmp_path_factory, tiny):
     absent = np.where(y == 2, 2, split)
     cases = {
         "nan": good | {"view_a": nan},
+        "other": good | {"view_a": a + 1},
         "one_class": good | {"y": np.zeros_like(y)},
         "absent": good | {"split": absent},
         "lengths": good | {"view_a": a[:-1]},
@@ -106,7 +107,7 @@ BAD = {
         ["none.yaml does not"],
     ),
     "data is a folder": ("start {f}/tiny.yaml --name n --data {f} --state {s}", ["found a directory"]),
-    "other data": ("start --name tiny --data {f}/tiny.npz --state {s}", ["'tiny' exists", "data.path"]),
+    "other data": ("start --name tiny --data {f}/other.npz --state {s}", ["'tiny' exists", "data.path"]),
     "other seed": ("start --name tiny --seed 5 --state {s}", ["'tiny' exists", "seed: 0 -> 5"]),
     "other epochs": ("start --name tiny --epochs 9 --state {s}", ["training.epochs: 4 -> 9"]),
     "state that cannot be written": ("start {f}/tiny.yaml --state {f}/plain/state", ["cannot be written", "plain"]),
@@ -119,7 +120,10 @@ BAD = {
         ["tracking URI"],
     ),
     "unknown device": ("start {f}/tiny.yaml --device tpu --state {s}", ["'tpu'", "cuda"]),
-    "unknown format": ("export tiny --format toml --state {s}", ["'toml'", "args, html, json, python, yaml"]),
+    "unknown format": (
+        "export tiny --format toml --state {s}",
+        ["'toml'", "args, config, html, hydra"],
+    ),
     "output that cannot be written": (
         "export tiny --output {f}/plain/x --state {s}",
         ["--output", "cannot be written"],

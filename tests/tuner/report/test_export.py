@@ -177,7 +177,7 @@ def test_knobs_of_another_model_have_flags_of_their_names(tmp_path):
 def test_unknown_format_lists_those_there_are(finished_study, cli):
     done = cli("export", "tiny", "--format", "toml", "--state", finished_study.state)
     assert done.returncode == 2
-    assert "'toml'" in done.stderr and "args, html, hydra, json, latex, python, yaml" in done.stderr
+    assert "'toml'" in done.stderr and "args, config, html, hydra, json, latex, python, yaml" in done.stderr
 
 
 def test_study_without_a_completed_trial_has_nothing_to_export(make_study):

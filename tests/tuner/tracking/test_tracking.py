@@ -252,6 +252,6 @@ def test_deleted_experiment_is_named(make_study, make_place):
     place = make_place()
     tracker = Tracker(place.tracking, place.state)
     made = tracker.study("gone", {}, {})
-    tracker.client.delete_experiment(made["experiment_id"])
+    tracker.client.delete_experiment(made.experiment_id)
     with pytest.raises(InputError, match="'gone' was deleted but not purged"):
         tracker.study("gone", {}, {})

@@ -220,7 +220,7 @@ def test_headline_names_what_is_supported(whole):
     claims = [c | {"verdict": "supported" if i < 2 else "refuted"} for i, c in enumerate(result["claims"])]
     text = report.markdown(result | {"claims": claims}, plan, records=records)
     first, second = (c["id"] for c in claims[:2])
-    assert f"Of {len(claims)} claims: 2 supported (`{first}`, `{second}`), {len(claims) - 2} refuted." in text
+    assert f"Of {len(claims)} claims, on htad: 2 supported (`{first}`, `{second}`), {len(claims) - 2} refuted." in text
 
 
 def test_rows_of_wide_tables_become_cards_on_a_phone(pair):
