@@ -169,3 +169,8 @@ def enqueue(
     for i in range(n_trials - len(there)):
         params, record = missing[i] if i < len(missing) else ({}, TrialRecord())
         study.enqueue_trial(dict(params), user_attrs=record.queued())
+
+
+def attributes(study: optuna.Study) -> dict[str, Any]:
+    """All that a study keeps, by name, whichever program made it."""
+    return dict(study.user_attrs)

@@ -44,7 +44,7 @@ def settled(storage: BaseStorage, name: str, whole: Callable[[optuna.Study], boo
     while name in opening.study_names(storage):
         try:
             study = opening.load_study(storage, name)
-            attrs = study.user_attrs
+            attrs = opening.attributes(study)
             foreign = MAKER not in attrs and (len(attrs) > 0 or len(opening.trials(study)) > 0)
         except KeyError:
             return None  # cleared by its maker just now

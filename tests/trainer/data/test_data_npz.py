@@ -74,7 +74,6 @@ BAD_CONTENT = {
         ["unknown", "Y, lables", "view_<name>, y, split, dialogue, speaker, label_names"],
     ),
     "view without a name": (arrays(view_=np.ones((60, 2))), ["unknown", "view_"]),
-    "y of strings": (arrays(y=np.array(["a", "b", "c"] * 20)), ["y", "strings", "label_names"]),
     "label_names of numbers": (arrays(label_names=np.arange(3)), ["label_names", "int64"]),
     "label_names not 1-D": (arrays(label_names=[["a", "b", "c"]]), ["label_names", "(1, 3)"]),
     "label_names not UTF-8": (arrays(label_names=[b"\xff", b"b", b"c"]), ["label_names", "UTF-8"]),

@@ -93,10 +93,10 @@ def test_one_that_completed_is_compared_everywhere_whatever_epochs_it_reported()
     assert seen([early, silent, late]) == [(COMPLETE, 0.6), (COMPLETE, 0.7), (COMPLETE, 0.8)]
 
 
-def test_at_an_earlier_rung_one_that_reported_nothing_before_counts_with_its_own_value(monkeypatch):
+def test_one_that_reported_late_counts_with_its_first_report_past_the_rung(monkeypatch):
     monkeypatch.setattr("tuner.search.tpe.ENOUGH", 3)
     late = create_trial(value=0.8, intermediate_values={10: 0.3, 100: 0.8})
-    assert seen([late, trial(RUNNING, 0.1, 0.4), trial(RUNNING, 0.2, 0.3)])[0] == (COMPLETE, 0.8)
+    assert seen([late, trial(RUNNING, 0.1, 0.4), trial(RUNNING, 0.2, 0.3)])[0] == (COMPLETE, 0.3)
 
 
 def test_one_that_did_not_report_at_the_first_rung_counts_at_a_later_one():

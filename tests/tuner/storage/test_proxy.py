@@ -12,7 +12,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
 from tuner.errors import InputError
-from tuner.storage import lease, opening, proxy
+from tuner.storage import lease, opening, proxy, proxy_server
 from tuner.storage.record import TrialRecord
 from tuner.system import waiting
 
@@ -137,7 +137,7 @@ def test_nobody_answers(monkeypatch):
 def test_sqlite_and_other_proxies_are_refused(tmp_path, cli):
     for url in (f"sqlite:///{tmp_path}/x.db", "grpc://127.0.0.1:4000"):
         with pytest.raises(InputError, match="needs a database server"):
-            proxy.serve(url, "127.0.0.1", free_port(), print)
+            proxy_server.serve(url, "127.0.0.1", free_port(), print)
     assert list(tmp_path.iterdir()) == []
     refused = cli("proxy", "--host", "0.0.0.0", "--storage", "postgresql+psycopg://me:s3cret@db/optuna")
     assert refused.returncode == 2
@@ -146,7 +146,7 @@ def test_sqlite_and_other_proxies_are_refused(tmp_path, cli):
 
 def test_a_port_in_use_is_refused(served):
     with pytest.raises(InputError, match=f"--port {served.port + 1}"):
-        proxy.serve(served.url, "127.0.0.1", served.port, print)
+        proxy_server.serve(served.url, "127.0.0.1", served.port, print)
 
 
 def test_without_the_package(monkeypatch):

@@ -1,7 +1,9 @@
 """One word for one comparison: intervals of several contrasts that hold together and agree with Holm."""
 
+import importlib.util
 import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,7 +80,10 @@ def test_what_is_truly_best_is_no_further_ahead_than_said():
 
 def test_a_report_has_one_word_for_one_comparison():
     """Once `focal` was inconclusive in the forest plot and worse in the ladder."""
-    from test_verdict import SPEC, scripted
+    spec = importlib.util.spec_from_file_location("verdicts", Path(__file__).with_name("test_verdict.py"))
+    verdicts = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(verdicts)
+    SPEC, scripted = verdicts.SPEC, verdicts.scripted
 
     from tuner.validation.plan import Plan
     from tuner.validation.verdict import judge

