@@ -174,3 +174,8 @@ def enqueue(
 def attributes(study: optuna.Study) -> dict[str, Any]:
     """All that a study keeps, by name, whichever program made it."""
     return dict(study.user_attrs)
+
+
+def keep(study: optuna.Study, name: str, value: Any) -> None:
+    """Keep something with a study, under a name of its own."""
+    study.set_user_attr(name, value)

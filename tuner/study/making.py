@@ -31,7 +31,7 @@ def take(storage: BaseStorage, name: str, direction: str) -> optuna.Study | None
         study = optuna.create_study(study_name=name, storage=storage, direction=StudyDirection[direction])
     except DuplicatedStudyError:
         return None
-    study.set_user_attr(MAKER, lease.worker_id())
+    opening.keep(study, MAKER, lease.worker_id())
     return study
 
 
