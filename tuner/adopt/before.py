@@ -74,17 +74,18 @@ def _fingerprint(spec: Spec, names: Sequence[str] | None) -> str:
 def without_inert(spec: Spec, found: Check, say: Callable[[str], None]) -> Spec:
     """The study without the knobs that do nothing, each named by `say` and fixed at the baseline's value.
 
-    Raises InputError where no other knob is left.
+    Where no other knob is left, that is said and the study stays as it is.
     """
-    for text in sentences(found):
-        say(text)
     selecting = {name for rng in spec.knobs.values() for name in rng.when or ()}
     names = [n for n in found.inert if n in spec.knobs and n not in selecting and not spec.knobs[n].when]
     if names and len(names) == len(spec.knobs):
-        raise InputError(
-            f"no knob of this study does anything: {', '.join(names)} leaves every number of a run as it is; there is "
-            "nothing to search. --no-check searches all the same"
+        say(
+            f"no knob of this study does anything: {', '.join(names)} leaves every number of a run as it is. What the "
+            "study finds is chance; look whether the script hands them on"
         )
+        return spec
+    for text in sentences(found):
+        say(text)
     return fixed_at_baseline(spec, names) if names else spec
 
 

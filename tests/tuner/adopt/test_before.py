@@ -11,7 +11,6 @@ from rich.console import Console
 from tuner.adopt import before, inert
 from tuner.adopt.model import Check
 from tuner.adopt.runs import Run
-from tuner.errors import InputError
 from tuner.run import start
 from tuner.run.options import StartOptions
 from tuner.spec import file as study_file
@@ -91,10 +90,10 @@ def test_start_names_the_knob_once_does_not_search_it_and_resumes(tmp_path: Path
     assert summary["trials"]["complete"] + summary["trials"]["pruned"] == 3
 
 
-def test_a_study_of_nothing_but_inert_knobs_is_refused(tmp_path: Path) -> None:
-    spec = study_file.load(str(written(tmp_path, "useless")))
-    with pytest.raises(InputError, match="no knob of this study does anything"):
-        before.without_inert(spec, Check(inert={"useless": "tried"}), lambda text: None)
+def test_a_study_of_nothing_but_inert_knobs_goes_on_and_is_told_what_it_finds(tmp_path: Path) -> None:
+    spec, said = study_file.load(str(written(tmp_path, "useless"))), []
+    assert before.without_inert(spec, Check(inert={"useless": "tried"}), said.append) == spec
+    assert len(said) == 1 and said[0].startswith("no knob of this study does anything: useless leaves every number")
 
 
 def test_a_check_is_remembered_until_the_code_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
