@@ -20,7 +20,7 @@ from tuner.study.study import exists, open_study
 from tuner.study.study import whole as is_whole
 from tuner.validation import arms, blocks
 from tuner.validation.options import ValidateOptions
-from tuner.validation.run import _register
+from tuner.validation.run import register
 
 WRITES = {
     Patient: ("create_new_study", "set_study_user_attr", "set_study_system_attr", "create_new_trial"),
@@ -107,7 +107,7 @@ def test_a_validation_killed_at_each_of_its_writes_is_made_by_the_next(make_plac
         plan = arms.make_plan(place, options)
 
         def make(plan=plan):
-            return blocks.create_or_resume(place, "v", plan, "f", lambda name: _register(place, name, plan, "f"))
+            return blocks.create_or_resume(place, "v", plan, "f", lambda name: register(place, name, plan, "f"))
 
         died = killed_at(n, make, after=bool(n % 2))
         made = make()

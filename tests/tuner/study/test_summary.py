@@ -11,7 +11,7 @@ from tuner.storage import lease
 from tuner.storage.record import title
 from tuner.study.study import open_study
 from tuner.study.summary import summarise
-from tuner.system.interrupt import STOP
+from tuner.system.interrupt import STOP, Interrupted
 from tuner.system.place import Place
 from tuner.worker import worker
 
@@ -80,7 +80,7 @@ def test_states_from_waiting_to_complete(make_study, scripted):
         return 0.5
 
     scripted(play)
-    with pytest.raises(worker.Interrupted):
+    with pytest.raises(Interrupted):
         work(study)
     assert [s["state"] for s in seen] == ["running"] * 6
     assert seen[0]["trials"] == {"complete": 0, "pruned": 0, "failed": 0, "running": 1, "waiting": 2}

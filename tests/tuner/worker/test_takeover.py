@@ -17,7 +17,7 @@ from tuner.storage import lease, opening
 from tuner.study.study import open_study
 from tuner.study.summary import summarise
 from tuner.system import waiting
-from tuner.system.interrupt import STOP
+from tuner.system.interrupt import STOP, Interrupted
 from tuner.tracking import client as tracking
 from tuner.worker import calibrate, checkpoint, worker
 from tuner.worker import trial as attempt
@@ -273,10 +273,10 @@ def test_being_told_to_leave_is_no_crash(make_study, scripted):
 
     scripted(play)
     for _ in range(11):
-        with pytest.raises(worker.Interrupted):
+        with pytest.raises(Interrupted):
             work(study)
         assert children(study)[0].info.status == "KILLED"
-    with pytest.raises(worker.Interrupted):  # after the trial's end
+    with pytest.raises(Interrupted):  # after the trial's end
         work(study)
     check_whole(study, 12)
     assert "crashes" not in study.optuna.get_trials()[0].user_attrs

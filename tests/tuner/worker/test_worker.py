@@ -15,7 +15,7 @@ from tuner.report.finish import finish
 from tuner.storage import lease
 from tuner.study.study import open_study
 from tuner.study.summary import summarise
-from tuner.system.interrupt import STOP
+from tuner.system.interrupt import STOP, Interrupted
 from tuner.worker import model_file, worker
 from tuner.worker.model_file import Predictor
 
@@ -227,7 +227,7 @@ def test_interrupted_trial_goes_back_and_goes_on_with_its_knobs_and_its_run(make
         return by_weight(config, epoch)
 
     scripted(play)
-    with pytest.raises(worker.Interrupted):
+    with pytest.raises(Interrupted):
         work(study)
     assert states(study) == ["COMPLETE", "WAITING", "WAITING"]
     assert summarise(study)["state"] == "interrupted"
@@ -254,11 +254,11 @@ def test_a_population_that_is_interrupted_goes_back_as_a_whole(make_study, scrip
 
     def play(config, epoch):
         if epoch == 2:
-            raise worker.Interrupted
+            raise Interrupted
         return 0.5
 
     scripted(play)
-    with pytest.raises(worker.Interrupted):
+    with pytest.raises(Interrupted):
         work(study, population=4)
     assert states(study) == ["WAITING"] * 5
 
@@ -341,7 +341,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(make_study, scripted):
     while "WAITING" in states(broken):
         try:
             work(open_study(broken.place, "s"))
-        except worker.Interrupted:
+        except Interrupted:
             interruptions += 1
     assert interruptions == 4
     assert same(whole, broken)
