@@ -84,7 +84,7 @@ def test_a_worker_waits_for_a_study_that_is_being_made(make_study, scripted, mon
         half._storage.set_study_user_attr(half._study_id, "spec", spec)
 
     monkeypatch.setattr(service, "rest", rest)
-    monkeypatch.setattr(service, "_whole", lambda attrs: attrs.get("spec") is not None)
+    monkeypatch.setattr(service, "_whole", lambda study: study.user_attrs.get("spec") is not None)
     assert service.join(study.place, "tiny", device="cpu", say=lambda text: None) == 1
     assert rested
 

@@ -5,7 +5,7 @@ import pytest
 
 from trainer.config import LossConfig
 from tuner.report import export as exporting
-from tuner.storage.record import config_of
+from tuner.storage.record import Runs, config_of
 from tuner.study.study import open_study
 from tuner.study.summary import best_trial
 from tuner.validation import blocks, said
@@ -52,7 +52,11 @@ def validate(study, lead, done=8, spec=None, fingerprint=None, **arms):
     arms = {"baseline": LossConfig(), **arms}
     plan = Plan(spec or study.spec, arms, "final_performance", 0.01, [], 8)
     made = blocks.create_or_resume(
-        study.place, study.name, plan, fingerprint or study.optuna.user_attrs["data_fingerprint"], lambda name: {}
+        study.place,
+        study.name,
+        plan,
+        fingerprint or study.optuna.user_attrs["data_fingerprint"],
+        lambda name: Runs("0", "none"),
     )
     noise = np.random.default_rng(0).normal(scale=0.004, size=(8, len(arms) + 1))
     for block in range(8):
@@ -101,7 +105,7 @@ def test_the_baseline_of_a_validation_is_not_its_candidate(searched):
     best = config_of(searched.spec, best_trial(searched))
     plan = Plan(searched.spec, {"baseline": best, "other": LossConfig()}, "final_performance", 0.01, [], 8)
     made = blocks.create_or_resume(
-        searched.place, "x", plan, searched.optuna.user_attrs["data_fingerprint"], lambda name: {}
+        searched.place, "x", plan, searched.optuna.user_attrs["data_fingerprint"], lambda name: Runs("0", "none")
     )
     made.optuna.enqueue_trial({}, user_attrs={"block": 0})
     made.optuna.tell(made.optuna.ask(), 0.5)
