@@ -72,7 +72,7 @@ class Keeper:
         A process that slept, or a machine, finds that another worker has its trial before it writes anything. None
         where the storage cannot be asked: then nothing should be written that cannot be taken back.
         """
-        if trial._trial_id in self.lost:
+        if trial._trial_id in self.lost or trial._trial_id not in self._held:
             return False
         if awake() - self._sure.get(trial._trial_id, 0.0) < self.lease / 2:
             return True

@@ -82,11 +82,15 @@ class Group:
             if self.saved.get(i) == state["epoch"] and i not in self.over:
                 continue  # it waits for others
             self.saved[i] = state["epoch"]
-            if self.parts.keeper.still(trial_of(member).trial) is False:
+            if isinstance(member, Replicate):
+                ended = i in self.over
+            else:
+                ended = member.trial._trial_id in self.attempt.finished
+            if ended or self.parts.keeper.still(trial_of(member).trial) is False:
                 continue  # whoever has the trial now has its checkpoint too
-            if isinstance(member, Replicate) and i not in self.over:
+            if isinstance(member, Replicate):
                 member.save(state)
-            elif isinstance(member, Running) and member.trial._trial_id not in self.attempt.finished:
+            else:
                 member.checkpoint.write([state], member.times)
         for r in {m.of for m in self.members if isinstance(m, Replicate) and m in m.of.replicates}:
             if self.parts.keeper.still(r.trial):
