@@ -82,10 +82,8 @@ class Group:
             if self.saved.get(i) == state["epoch"] and i not in self.over:
                 continue  # it waits for others
             self.saved[i] = state["epoch"]
-            if isinstance(member, Replicate):
-                ended = i in self.over
-            else:
-                ended = member.trial._trial_id in self.attempt.finished
+            finished = self.attempt.finished
+            ended = i in self.over if isinstance(member, Replicate) else member.trial._trial_id in finished
             if ended or self.parts.keeper.still(trial_of(member).trial) is False:
                 continue  # whoever has the trial now has its checkpoint too
             if isinstance(member, Replicate):
